@@ -1,0 +1,132 @@
+//! What an object holds: canonical JSON text, and where it points.
+//!
+//! Text and not a value tree, because a body is shown, hashed and stored far more often than it is
+//! changed, and a million value trees cost several times the memory. Members are sorted, no space
+//! is wasted, so equal bodies have equal text. References are the *bare keys* of their targets in
+//! the text, and are listed beside it, so that nobody needs the schema to find them.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::path::NodePath;
+
+/// A place in a body that names another node.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Reference {
+    /// JSON Pointer (RFC 6901) into the body; `/smtp_auth/password`.
+    pub pointer: String,
+    /// The node that is named.
+    pub target: NodePath,
+    /// The steps inside the target's body, where only a part of it is named.
+    pub fragment: Option<String>,
+}
+
+/// The content of an object or a member. Cloning costs a pointer.
+#[derive(Clone)]
+pub struct Body(Arc<Inner>);
+
+struct Inner {
+    text: Bytes,
+    references: Box<[Reference]>,
+    // How the one API that shows this tree shows this body. Sharing invalidates: a changed node
+    // has another body, hence an empty cache.
+    shown: OnceLock<Bytes>,
+}
+
+impl Body {
+    /// Keeps a value with the references found in it.
+    #[must_use]
+    pub fn new(value: &Value, references: Vec<Reference>) -> Self {
+        // `Value` keeps its members sorted (no `preserve_order`), which makes the text canonical.
+        Self::from_text(Bytes::from(value.to_string()), references)
+    }
+
+    /// Keeps text that [`Body::text`] gave earlier, as a store does. The text is not checked.
+    #[must_use]
+    pub fn from_text(text: Bytes, references: Vec<Reference>) -> Self {
+        Self(Arc::new(Inner { text, references: references.into(), shown: OnceLock::new() }))
+    }
+
+    /// The canonical JSON text, references as bare keys, secrets sealed.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        // Both constructors take JSON text; a store that read other bytes refused them before.
+        std::str::from_utf8(&self.0.text).unwrap_or("null")
+    }
+
+    /// The text as shared bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.0.text
+    }
+
+    /// The text parsed. Costs an allocation per member; reads do not need it.
+    #[must_use]
+    pub fn value(&self) -> Value {
+        serde_json::from_slice(&self.0.text).unwrap_or(Value::Null)
+    }
+
+    /// What this body points to.
+    #[must_use]
+    pub fn references(&self) -> &[Reference] {
+        &self.0.references
+    }
+
+    /// The form in which the body is shown, made by `show` the first time it is asked for.
+    #[must_use]
+    pub fn shown(&self, show: impl FnOnce(&Self) -> Bytes) -> &Bytes {
+        self.0.shown.get_or_init(|| show(self))
+    }
+
+    /// Whether both are the same body in memory, which implies equality.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl PartialEq for Body {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_same(other)
+            || (self.0.text == other.0.text && self.0.references == other.0.references)
+    }
+}
+
+impl Eq for Body {}
+
+impl fmt::Debug for Body {
+    // A body may hold what was a secret a moment ago; its size says enough in a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Body({} bytes, {} references)", self.0.text.len(), self.0.references.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn equal_values_have_equal_text_whatever_their_order() {
+        let a = serde_json::from_str::<Value>(r#"{"b": 1, "a": {"d": null, "c": []}}"#).unwrap();
+        let b = json!({"a": {"c": [], "d": null}, "b": 1});
+        assert_eq!(Body::new(&a, Vec::new()), Body::new(&b, Vec::new()));
+        assert_eq!(Body::new(&a, Vec::new()).text(), r#"{"a":{"c":[],"d":null},"b":1}"#);
+    }
+
+    #[test]
+    fn debug_shows_no_content() {
+        let body = Body::new(&json!({"plain": "hunter2"}), Vec::new());
+        assert!(!format!("{body:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn the_shown_form_is_made_once_and_shared_by_clones() {
+        let body = Body::new(&json!(1), Vec::new());
+        assert_eq!(body.clone().shown(|_| Bytes::from_static(b"one")), "one");
+        assert_eq!(body.shown(|_| unreachable!("cached")), "one");
+    }
+}

@@ -1,0 +1,32 @@
+# The front door. Each target is a line or two; the work is cargo's.
+.DEFAULT_GOAL := help
+.PHONY: help run check test quick crash docs generated
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\): .*## /\1#/p' $(MAKEFILE_LIST) | awk -F '#' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run: ## Build the release binary and start the local emulator (ARGS="--listen ..." adds flags)
+	cargo run --quiet --release --package boxwood -- dev $(ARGS)
+
+check: ## Formatting, lints and documentation, with warnings denied
+	cargo fmt --all --check
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --workspace
+
+test: ## All tests; the boundary tests drive the binary built here
+	cargo build --quiet --package boxwood
+	cargo test --quiet --workspace
+
+quick: ## Unit tests alone
+	cargo test --quiet --workspace --lib --bins
+
+crash: ## The crash tests with 500 kills instead of the usual few
+	cargo build --quiet --package boxwood
+	BOXWOOD_CRASH_KILLS=500 cargo test --quiet --package boundary-tests --test crash
+
+docs: ## Rust documentation, private items included, in target/doc
+	cargo doc --no-deps --workspace --document-private-items
+
+generated: ## Rewrite the checked-in files that are made from code (tests with "generated" in their names)
+	UPDATE=1 cargo test --quiet --workspace --lib --bins generated
+	@git --no-pager diff --stat

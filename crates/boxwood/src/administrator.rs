@@ -1,0 +1,130 @@
+//! The administrator's password: given, kept, or made up at the first start.
+//!
+//! Only its hash is kept, in a file of mode 0600 beside the store. A password that is given at a
+//! start (`BOXWOOD_ADMIN_PASSWORD`) replaces the kept one, which is also how a forgotten one is
+//! reset.
+
+use std::fs::{File, OpenOptions, rename};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use front_end::password::{PasswordError, hash_blocking};
+use zeroize::Zeroizing;
+
+use crate::settings::Secret;
+
+/// The name of the built-in administrator, as on the appliance.
+pub const NAME: &str = "admin";
+
+/// Characters of a made-up password; none that is easily taken for another.
+const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+const LENGTH: usize = 24;
+
+/// Why there is no administrator.
+#[derive(Debug, thiserror::Error)]
+pub enum AdministratorError {
+    /// The file could not be read or written.
+    #[error("cannot use the administrator's password file {path}: {source}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The password could not be hashed.
+    #[error("the administrator's password cannot be hashed: {0}")]
+    Hash(#[from] PasswordError),
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes for a new password")]
+    Random,
+}
+
+/// The hash of the administrator's password, and the password itself if it was made up just now
+/// and must be shown.
+pub struct Kept {
+    /// A PHC string.
+    pub hash: String,
+    /// To be shown once.
+    pub made_up: Option<Zeroizing<String>>,
+}
+
+/// Finds the password's hash in a data directory, or makes one up.
+///
+/// # Errors
+/// The file must be readable and writable.
+pub fn keep(data_dir: &Path, given: Option<&Secret>) -> Result<Kept, AdministratorError> {
+    let path = data_dir.join("administrator.hash");
+    if let Some(given) = given {
+        let hash = hash_blocking(given.expose())?;
+        write(&path, &hash)?;
+        return Ok(Kept { hash, made_up: None });
+    }
+    match read(&path)? {
+        Some(hash) => Ok(Kept { hash, made_up: None }),
+        None => {
+            let password = make_up()?;
+            let hash = hash_blocking(&password)?;
+            write(&path, &hash)?;
+            Ok(Kept { hash, made_up: Some(password) })
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Option<String>, AdministratorError> {
+    let mut text = String::new();
+    match File::open(path).and_then(|mut file| file.read_to_string(&mut text)) {
+        Ok(_) => Ok(Some(text.trim().to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(AdministratorError::File { path: path.to_owned(), source }),
+    }
+}
+
+// Written beside and renamed, so that no crash leaves half a hash, and nobody able to log in.
+fn write(path: &Path, hash: &str) -> Result<(), AdministratorError> {
+    let beside = path.with_extension("new");
+    let done = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)
+        .and_then(|mut file| {
+            file.write_all(hash.as_bytes())?;
+            file.write_all(b"\n")?;
+            file.sync_all()
+        })
+        .and_then(|()| rename(&beside, path))
+        .and_then(|()| File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all());
+    done.map_err(|source| AdministratorError::File { path: path.to_owned(), source })
+}
+
+fn make_up() -> Result<Zeroizing<String>, AdministratorError> {
+    let mut bytes = Zeroizing::new([0_u8; LENGTH]);
+    getrandom::fill(&mut *bytes).map_err(|_| AdministratorError::Random)?;
+    // 32 characters: every byte chooses evenly.
+    let characters = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
+    Ok(Zeroizing::new(characters.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_password_is_made_up_once_kept_privately_and_replaced_when_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = keep(folder.path(), None).unwrap();
+        assert_eq!(first.made_up.as_ref().unwrap().len(), LENGTH);
+        let again = keep(folder.path(), None).unwrap();
+        assert!(again.made_up.is_none());
+        assert_eq!(again.hash, first.hash);
+        let file = folder.path().join("administrator.hash");
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let given = keep(folder.path(), Some(&Secret::new("changed"))).unwrap();
+        assert_ne!(given.hash, first.hash);
+        assert_eq!(keep(folder.path(), None).unwrap().hash, given.hash);
+        assert!(!std::fs::read_to_string(file).unwrap().contains("changed"));
+    }
+}

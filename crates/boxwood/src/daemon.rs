@@ -1,0 +1,310 @@
+//! From settings to a running daemon, and back to nothing.
+//!
+//! The order matters. Sockets are bound before the store is opened, so that a port that is taken
+//! costs nothing; the store is opened before any other file in the data directory, since its lock
+//! keeps a second process out; ready lines come when requests can be answered; and at the end the
+//! listeners drain before sessions and writer stop.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use catalog::{Catalog, LoadError};
+use front_end::throttle::ThrottleRules;
+use front_end::transport::{BindError, BoundListener, CertificateSlot, Limits, Server, TlsError};
+use front_end::{Administrator, Governor, Metrics, Mint, Service, ServiceOptions};
+use tokio::signal::unix::{SignalKind, signal};
+use transaction_engine::clock::{Clock, SystemClock};
+use transaction_engine::secrets::{KeyError, Sealer};
+use transaction_engine::store::{CheckpointDir, SledStore, StoreError};
+use transaction_engine::{Applier, Engine, Mode, Options};
+
+use crate::administrator::{self, AdministratorError};
+use crate::settings::{Settings, TlsFiles};
+
+/// Why the daemon did not start, or did not stop well.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// A listener could not be bound.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The temporary directory could not be made.
+    #[error("no temporary directory could be made: {0}")]
+    Temporary(#[source] io::Error),
+    /// The store could not be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key that seals secrets cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// There is no administrator.
+    #[error(transparent)]
+    Administrator(#[from] AdministratorError),
+    /// The appliance is not one of those built in.
+    #[error("there is no appliance {0:?}; those built in are {1}")]
+    Appliance(String, String),
+    /// The catalog has faults.
+    #[error(transparent)]
+    Catalog(#[from] LoadError),
+    /// The configuration could not be opened or brought up to the catalog.
+    #[error("the configuration cannot be opened: {0}")]
+    Engine(#[from] transaction_engine::Error),
+    /// A file with a certificate or key cannot be read.
+    #[error("cannot read {path}: {source}")]
+    CertificateFile {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The certificate cannot be served.
+    #[error("the TLS certificate cannot be used: {0}")]
+    Certificate(#[from] TlsError),
+    /// Something the system refused.
+    #[error("{0}: {1}")]
+    System(&'static str, #[source] io::Error),
+    /// Password hashing is not available.
+    #[error(transparent)]
+    Password(#[from] front_end::password::PasswordError),
+}
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// See [`DaemonError`]; whatever was opened is closed again.
+pub fn run(settings: &Settings) -> Result<(), DaemonError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| DaemonError::System("the runtime could not be started", error))?;
+    runtime.block_on(serve(settings))
+}
+
+async fn serve(settings: &Settings) -> Result<(), DaemonError> {
+    let mut bound = Vec::new();
+    for url in &settings.listen {
+        bound.push(url.bind().await?);
+    }
+    let data = DataDir::of(settings)?;
+    let (engine, parts) = open_engine(settings, data.path())?;
+    let engine = Arc::new(engine);
+    let kept = administrator::keep(data.path(), settings.admin_password.as_ref())?;
+    if let Some(password) = &kept.made_up {
+        tell_password(password);
+    }
+    let administrator =
+        Administrator { name: administrator::NAME.to_owned(), password_hash: kept.hash };
+    let metrics = Metrics::new();
+    let service = Arc::new(Service::new(
+        Arc::clone(&engine),
+        service_options(settings),
+        administrator,
+        parts.idle_micros,
+        metrics.clone(),
+    )?);
+
+    let mut stop = StopSignals::listen()?;
+    let lines: Vec<String> = bound.iter().map(BoundListener::to_string).collect();
+    let limits = limits(settings);
+    let server = Server::start(bound, Arc::clone(&service), limits, metrics, parts.certificate);
+    let expiry = tokio::spawn({
+        let service = Arc::clone(&service);
+        async move { service.expire_sessions().await }
+    });
+    say_ready(&lines)
+        .map_err(|error| DaemonError::System("cannot print that it is ready", error))?;
+
+    let signal = stop.wait().await;
+    tracing::info!(signal, "stopping");
+    let drained = server.drain().await;
+    tracing::info!(finished = drained.finished, cut_off = drained.cut_off, "listeners drained");
+    expiry.abort();
+    service.end_sessions();
+    // Waits for the writer and writes a checkpoint: not for a runtime's thread.
+    let stopped = tokio::task::spawn_blocking(move || engine.shutdown()).await;
+    drop(stopped);
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What engine and front end share.
+struct Shared {
+    certificate: Arc<CertificateSlot>,
+    idle_micros: Arc<AtomicI64>,
+}
+
+fn open_engine(settings: &Settings, data_dir: &Path) -> Result<(Engine, Shared), DaemonError> {
+    let store = SledStore::open(data_dir, settings.store.cache_bytes)?;
+    let checkpoints = CheckpointDir::open(data_dir.join("checkpoints"))?;
+    let sealer = Arc::new(sealer(settings, data_dir)?);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let certificate = Arc::new(match &settings.tls {
+        Some(files) => certificate_from(files)?,
+        None => CertificateSlot::default(),
+    });
+    let idle = settings.login.idle.map(|idle| i64::try_from(idle.as_micros()).unwrap_or(i64::MAX));
+    let idle_micros = Arc::new(AtomicI64::new(idle.unwrap_or(0)));
+    let governor = Governor::new(
+        Arc::clone(&sealer) as _,
+        Arc::clone(&certificate),
+        settings.tls.is_some(),
+        Arc::clone(&idle_micros),
+        idle.is_some(),
+    );
+    let hosts = settings.listen.iter().map(|url| url.host.clone()).collect();
+    let mut mint = Mint::new(hosts, clock.now());
+    let options = Options {
+        catalog: Arc::new(appliance(settings.appliance.as_str())?),
+        store: Box::new(store),
+        checkpoints: Some(checkpoints),
+        checkpoint_every: settings.store.checkpoint_revisions,
+        sealer,
+        clock,
+        mode: if settings.concurrent_transactions() { Mode::Concurrent } else { Mode::Exclusive },
+        change_limit: settings.limits.transaction_changes,
+        appliers: vec![Arc::new(governor) as Arc<dyn Applier>],
+    };
+    let engine = Engine::open(options, &mut |collection, name| mint.member(collection, name));
+    if let Some(failure) = mint.failure {
+        return Err(failure.into());
+    }
+    let engine = engine?;
+    for warning in engine.recovery_warnings() {
+        tracing::warn!(warning, "while opening the store");
+    }
+    tracing::info!(revision = engine.running().number.get(), "configuration opened");
+    Ok((engine, Shared { certificate, idle_micros }))
+}
+
+fn appliance(name: &str) -> Result<Catalog, DaemonError> {
+    match Catalog::builtin(name) {
+        Some(catalog) => Ok(catalog?),
+        None => Err(DaemonError::Appliance(name.to_owned(), Catalog::builtin_names().join(", "))),
+    }
+}
+
+fn sealer(settings: &Settings, data_dir: &Path) -> Result<Sealer, KeyError> {
+    match &settings.secret_key {
+        Some(key) => Ok(Sealer::from_key(key.expose())),
+        None => Sealer::from_file(&settings.key_file(data_dir)),
+    }
+}
+
+fn certificate_from(files: &TlsFiles) -> Result<CertificateSlot, DaemonError> {
+    let read = |path: &Path| {
+        std::fs::read_to_string(path)
+            .map_err(|source| DaemonError::CertificateFile { path: path.to_owned(), source })
+    };
+    let key = zeroize::Zeroizing::new(read(&files.private_key)?);
+    Ok(CertificateSlot::new(&read(&files.certificate)?, &key)?)
+}
+
+fn service_options(settings: &Settings) -> ServiceOptions {
+    let seconds =
+        |duration: std::time::Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
+    ServiceOptions {
+        limits: limits(settings),
+        throttle: ThrottleRules {
+            failures: settings.login.failures as usize,
+            window_seconds: seconds(settings.login.window),
+            block_seconds: seconds(settings.login.block),
+            ..ThrottleRules::default()
+        },
+        sessions: settings.limits.sessions,
+        lenient_commit: settings.sps.lenient_commit,
+        firmware_version: settings.sps.firmware_version.clone(),
+        version: settings.sps.version.clone(),
+        build_date: BUILD_DATE.to_owned(),
+        host_name: "boxwood".to_owned(),
+        domain_name: "example.com".to_owned(),
+    }
+}
+
+/// When the emulated firmware was made; the emulated appliance has no build of its own.
+const BUILD_DATE: &str = "2019-10-28T00:00:00+00:00";
+
+fn limits(settings: &Settings) -> Limits {
+    let given = &settings.limits;
+    Limits {
+        head_bytes: given.head_bytes,
+        headers: given.headers,
+        body_bytes: given.body_bytes,
+        json_depth: given.json_depth,
+        header_timeout: given.header_time,
+        body_timeout: given.body_time,
+        tls_timeout: given.tls_time,
+        connections: given.connections,
+        connections_per_address: given.connections_per_address,
+        drain_timeout: given.drain_time,
+        http2_streams: given.http2_streams,
+    }
+}
+
+/// The directory that holds everything; a temporary one goes away with the value.
+enum DataDir {
+    Kept(PathBuf),
+    Temporary(tempfile::TempDir),
+}
+
+impl DataDir {
+    fn of(settings: &Settings) -> Result<Self, DaemonError> {
+        match &settings.data_dir {
+            Some(path) => Ok(Self::Kept(path.clone())),
+            None => {
+                let made = tempfile::Builder::new().prefix("boxwood-").tempdir();
+                made.map(Self::Temporary).map_err(DaemonError::Temporary)
+            }
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Kept(path) => path,
+            Self::Temporary(folder) => folder.path(),
+        }
+    }
+}
+
+// Exactly one line for each listener, flushed, and nothing else on standard output: scripts wait
+// for it and read the address from it.
+fn say_ready(addresses: &[String]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for address in addresses {
+        writeln!(out, "boxwood ready {address}")?;
+    }
+    out.flush()
+}
+
+// To standard error, not to the log: a log is kept and forwarded.
+fn tell_password(password: &str) {
+    let name = administrator::NAME;
+    let mut errors = io::stderr().lock();
+    // Nobody to tell it to is no reason not to start; the password can be set again.
+    let _ = writeln!(
+        errors,
+        "boxwood: a password was made up for {name} and is shown this once: {password}\n\
+         boxwood: to choose one yourself, start with BOXWOOD_ADMIN_PASSWORD"
+    );
+}
+
+struct StopSignals {
+    term: tokio::signal::unix::Signal,
+    int: tokio::signal::unix::Signal,
+}
+
+impl StopSignals {
+    fn listen() -> Result<Self, DaemonError> {
+        let on = |kind| {
+            signal(kind).map_err(|error| DaemonError::System("cannot listen for signals", error))
+        };
+        Ok(Self { term: on(SignalKind::terminate())?, int: on(SignalKind::interrupt())? })
+    }
+
+    async fn wait(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.term.recv() => "SIGTERM",
+            _ = self.int.recv() => "SIGINT",
+        }
+    }
+}

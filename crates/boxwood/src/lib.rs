@@ -1,0 +1,7 @@
+//! The binary's pieces: command line, settings, log, and the wiring of everything below.
+
+pub mod administrator;
+pub mod cli;
+pub mod daemon;
+pub mod settings;
+pub mod telemetry;

@@ -1,0 +1,175 @@
+//! Texts made from the registry: the help of the command line, the annotated configuration file
+//! and the reference page. The latter two are checked in; a test compares them, and
+//! `make generated` rewrites them.
+
+use super::registry::{self, Preset, REGISTRY, Setting};
+use super::source::{self, ADMIN_PASSWORD, SECRET_KEY};
+use super::value::Mode;
+
+/// The sentences about the two secrets, which have no entry in the registry because they may
+/// stand in no file and no flag.
+const SECRETS: &[(&str, &str)] = &[
+    (
+        ADMIN_PASSWORD,
+        "The password of the user admin; without it dev uses admin, and serve generates one at \
+         first start and prints it once.",
+    ),
+    (
+        SECRET_KEY,
+        "The key that seals secrets, as 64 hexadecimal digits; without it the file \
+         secrets.key_file is used.",
+    ),
+];
+
+/// The help of a flag that stands for one setting.
+pub fn flag_help(name: &str) -> String {
+    registry::find(name)
+        .map(|setting| {
+            format!(
+                "{} [default: {}] [env: {}]",
+                setting.about,
+                defaults(setting, "none"),
+                source::variable(name)
+            )
+        })
+        .unwrap_or_default()
+}
+
+/// The list of all settings at the end of `--help`.
+pub fn help_table() -> String {
+    let mut text = String::from(
+        "Settings, by rising strength, come from the file given by --config, from environment \
+         variables\n(limits.body_bytes is BOXWOOD_LIMITS_BODY_BYTES) and from flags (--set \
+         limits.body_bytes=5000).\n\nSettings:\n",
+    );
+    for setting in REGISTRY {
+        let (name, about, accepted) = (setting.name, setting.about, setting.accepted());
+        let default = defaults(setting, "none");
+        text.push_str(&format!(
+            "  {name}\n      {about}\n      It takes {accepted}. [default: {default}]\n"
+        ));
+    }
+    text.push_str("\nSecrets, in environment variables only:\n");
+    for (variable, about) in SECRETS {
+        text.push_str(&format!("  {variable}\n      {about}\n"));
+    }
+    text
+}
+
+/// `config/boxwood.toml`: every setting, commented out, with its default. To comment out means
+/// that a file made from it goes on following the defaults where nothing was chosen.
+pub fn config_file() -> String {
+    let mut text = String::from(
+        "# Every setting of Boxwood, with its default: copy this file, take away the # of what you\n\
+         # change, and start with `boxwood serve --config FILE`.\n\
+         #\n\
+         # Environment variables go before this file (limits.body_bytes is BOXWOOD_LIMITS_BODY_BYTES),\n\
+         # and flags before both (--set limits.body_bytes=5000).\n\
+         # Passwords and keys do not belong here: see BOXWOOD_ADMIN_PASSWORD and BOXWOOD_SECRET_KEY in\n\
+         # docs/reference/settings.md.\n\
+         #\n\
+         # Generated from crates/boxwood/src/settings/registry.rs by `make generated`.\n",
+    );
+    let mut table = "";
+    for setting in REGISTRY {
+        let (group, key) = split(setting.name);
+        if group != table {
+            text.push_str(&format!("\n[{group}]\n"));
+            table = group;
+        }
+        let about = wrap(&format!("{} It takes {}.", setting.about, setting.accepted()), 98);
+        for line in about {
+            text.push_str(&format!("\n# {line}"));
+        }
+        if let Preset::PerMode { dev, .. } = setting.default {
+            text.push_str(&format!("\n# `boxwood dev` has {}.", setting.to_toml(dev)));
+        }
+        let value = setting.to_toml(setting.default_in(Mode::Serve));
+        text.push_str(&format!("\n#{key} = {value}\n"));
+    }
+    text
+}
+
+/// `docs/reference/settings.md`.
+pub fn page() -> String {
+    let mut text = String::from(
+        "# Settings\n\
+         \n\
+         Generated from `crates/boxwood/src/settings/registry.rs` by `make generated`; do not edit.\n\
+         \n\
+         Settings come from four sources, each stronger than the one before:\n\
+         the defaults below, the TOML file named by `--config`, environment variables, flags.\n\
+         `limits.body_bytes` is `body_bytes` in the table `[limits]` of the file, the variable \
+         `BOXWOOD_LIMITS_BODY_BYTES`, and the flag `--set limits.body_bytes=5000`.\n\
+         In a variable or flag a list is separated by commas.\n\
+         An unknown setting, a variable `BOXWOOD_...` included, is an error, as is every bad value, \
+         even one that a stronger source replaces; all errors are reported at once and the process \
+         does not start.\n\
+         \n\
+         These have flags of their own: `listen` (`--listen`, repeatable), `data_dir` \
+         (`--data-dir`), `appliance` (`--appliance`), `log.filter` (`--log`), `insecure_http` \
+         (`--insecure-http`).\n",
+    );
+    let mut table = None;
+    for setting in REGISTRY {
+        let (group, _) = split(setting.name);
+        if table != Some(group) {
+            let title = if group.is_empty() { "General" } else { group };
+            text.push_str(&format!(
+                "\n## {title}\n\n| setting | default | takes | what it is for |\n|---|---|---|---|\n"
+            ));
+            table = Some(group);
+        }
+        let default = match setting.default {
+            Preset::Same("") => "none".to_owned(),
+            Preset::Same(text) => format!("`{text}`"),
+            Preset::PerMode { .. } => defaults(setting, "none"),
+        };
+        text.push_str(&format!(
+            "| `{}` | {default} | {} | {} |\n",
+            setting.name,
+            setting.accepted(),
+            setting.about
+        ));
+    }
+    text.push_str(
+        "\n## Secrets\n\n\
+         They are taken from the environment only: files are backed up and flags are seen in the \
+         process list.\n\n\
+         | variable | what it is for |\n|---|---|\n",
+    );
+    for (variable, about) in SECRETS {
+        text.push_str(&format!("| `{variable}` | {about} |\n"));
+    }
+    text
+}
+
+/// The default, or both of them, for a reader.
+fn defaults(setting: &Setting, none: &str) -> String {
+    let shown = |text: &str| if text.is_empty() { none.to_owned() } else { text.to_owned() };
+    match setting.default {
+        Preset::Same(text) => shown(text),
+        Preset::PerMode { serve, dev } => format!("{}; in dev {}", shown(serve), shown(dev)),
+    }
+}
+
+/// Table and key of a dotted name.
+fn split(name: &str) -> (&str, &str) {
+    name.split_once('.').unwrap_or(("", name))
+}
+
+/// Lines of at most `width` characters, broken at spaces.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.len() + 1 + word.len() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}

@@ -1,0 +1,322 @@
+//! Settings as a whole: sources in, settings or problems out.
+
+use std::path::Path;
+
+use super::*;
+
+/// A file's text, variables and `name=value` flags.
+fn resolve(
+    mode: Mode,
+    file: &str,
+    variables: &[(&str, &str)],
+    flags: &[(&str, &str)],
+) -> Result<Settings, BadSettings> {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("f.toml");
+    std::fs::write(&path, file).expect("the file is written");
+    Settings::resolve(Sources {
+        mode,
+        config_file: Some(path),
+        environment: variables.iter().map(|(k, v)| (k.into(), v.into())).collect(),
+        flags: flags
+            .iter()
+            .map(|(name, value)| Given {
+                name: (*name).to_owned(),
+                raw: Raw::Spelled((*value).to_owned()),
+                origin: Origin::Flag(format!("--set {name}")),
+            })
+            .collect(),
+    })
+    .map_err(|mut bad| {
+        for problem in &mut bad.problems {
+            if let Origin::File { path, .. } = &mut problem.origin {
+                *path = "f.toml".to_owned();
+            }
+        }
+        bad
+    })
+}
+
+fn check_refused(file: &str, variables: &[(&str, &str)], flags: &[(&str, &str)], expect: &[&str]) {
+    let bad = resolve(Mode::Serve, file, variables, flags).expect_err("the settings are refused");
+    let problems: Vec<String> = bad.problems.iter().map(Problem::to_string).collect();
+    assert_eq!(problems, expect);
+}
+
+#[test]
+fn the_defaults_are_these() {
+    let settings = resolve(Mode::Serve, "", &[], &[]).unwrap();
+    let shown = format!("{settings:?}");
+    let Settings {
+        mode,
+        listen,
+        data_dir,
+        appliance,
+        insecure_http,
+        log,
+        transactions,
+        sps,
+        limits,
+        login,
+        tls,
+        secrets,
+        store,
+        admin_password,
+        secret_key,
+        tls_given: _,
+    } = settings;
+    assert_eq!(mode, Mode::Serve);
+    assert_eq!(listen, ["https://127.0.0.1:8443".parse::<ListenUrl>().unwrap()]);
+    assert_eq!(data_dir.as_deref(), Some(Path::new("/var/lib/boxwood")));
+    assert_eq!(appliance.as_str(), "sps-6.2");
+    assert!(!insecure_http);
+    assert_eq!((log.filter.as_str(), log.format), ("info", LogFormat::Auto));
+    assert_eq!(transactions.mode, TransactionMode::Auto);
+    assert!(!sps.lenient_commit);
+    assert_eq!((sps.firmware_version.as_str(), sps.version.as_str()), ("6.2.0", "6 F2"));
+    assert_eq!(
+        format!("{limits:?}"),
+        "Limits { head_bytes: 65536, headers: 64, body_bytes: 10485760, json_depth: 64, \
+         header_time: 10s, body_time: 30s, tls_time: 5s, connections: 512, \
+         connections_per_address: 256, drain_time: 5s, sessions: 10000, \
+         transaction_changes: 1000000, http2_streams: 64 }"
+    );
+    assert_eq!(
+        format!("{login:?}"),
+        "LoginSettings { failures: 10, window: 60s, block: 300s, idle: None }"
+    );
+    assert_eq!(tls, None);
+    assert_eq!(secrets.key_file, None);
+    assert_eq!((store.cache_bytes, store.checkpoint_revisions), (67_108_864, 1000));
+    assert!(admin_password.is_none() && secret_key.is_none());
+    assert!(!shown.contains("unset"), "{shown}");
+}
+
+#[test]
+fn dev_has_its_own_defaults() {
+    let settings = resolve(Mode::Dev, "", &[], &[]).unwrap();
+    assert_eq!(settings.data_dir, None);
+    assert_eq!(settings.admin_password.unwrap().expose(), "admin");
+    let settings = resolve(Mode::Dev, "", &[("BOXWOOD_ADMIN_PASSWORD", "other")], &[]).unwrap();
+    assert_eq!(settings.admin_password.unwrap().expose(), "other");
+}
+
+#[test]
+fn stronger_sources_win() {
+    let file =
+        "appliance = \"sps-6.0\"\n[limits]\nheaders = 11\nbody_seconds = 0.3\njson_depth = 10";
+    let variables = [("BOXWOOD_LIMITS_HEADERS", "12"), ("BOXWOOD_LIMITS_JSON_DEPTH", "20")];
+    let flags = [("limits.headers", "13"), ("listen", "https://[::1]:1, http://localhost:2")];
+    let settings = resolve(Mode::Serve, file, &variables, &flags).unwrap();
+    assert_eq!(settings.limits.headers, 13);
+    assert_eq!(settings.limits.json_depth, 20);
+    assert_eq!(settings.limits.body_time, Duration::from_millis(300));
+    assert_eq!(settings.appliance.as_str(), "sps-6.0");
+    let listen: Vec<String> = settings.listen.iter().map(ListenUrl::to_string).collect();
+    assert_eq!(listen, ["https://[::1]:1", "http://localhost:2"]);
+}
+
+#[test]
+fn every_mistake_is_reported_with_its_place() {
+    check_refused(
+        "listen = [\"https://127.0.0.1\", \"gopher://x:1\"]\ncolour = 1\n\n[limits]\n\
+         headers = \"many\"\nbody_byte = 5\nhead_bytes = 100\nbody_seconds = inf\n[log]\nformat = 3\n",
+        &[
+            ("BOXWOOD_LOG_FILTER", "infoo"),
+            ("BOXWOOD_LIMITS_HEADRES", "5"),
+            ("BOXWOOD_INSECURE_HTTP", "yes"),
+            ("PATH", "/bin"),
+        ],
+        &[("transactions.mode", "shared"), ("colour", "x"), ("tls.certificate", "a.pem")],
+        &[
+            "f.toml:1: `listen` cannot be \"https://127.0.0.1\": it has no port; it takes a \
+             list of https://ADDRESS:PORT or http://ADDRESS:PORT",
+            "f.toml:1: `listen` cannot be \"gopher://x:1\": it does not begin with \
+             \"http://\" or \"https://\"; it takes a list of https://ADDRESS:PORT or http://ADDRESS:PORT",
+            "f.toml:2: there is no setting `colour`; `boxwood serve --help` lists the settings",
+            "f.toml:5: `limits.headers` cannot be \"many\"; it takes a whole number from 8 to 1024",
+            "f.toml:6: there is no setting `limits.body_byte`; did you mean `limits.body_bytes`?",
+            "f.toml:7: `limits.head_bytes` cannot be 100; it takes a whole number from 8192 to \
+             1048576",
+            "f.toml:8: `limits.body_seconds` cannot be inf; it takes seconds from 0.05 to 3600",
+            "f.toml:10: `log.format` cannot be 3; it takes one of auto, human, json",
+            "environment variable BOXWOOD_INSECURE_HTTP: `insecure_http` cannot be \"yes\"; it \
+             takes true or false",
+            "environment variable BOXWOOD_LIMITS_HEADRES: there is no such setting; did you mean \
+             BOXWOOD_LIMITS_HEADERS?",
+            "environment variable BOXWOOD_LOG_FILTER: `log.filter` cannot be \"infoo\": infoo is \
+             no level, info is one; it takes error, warn, info, debug, trace or off, or \
+             directives such as warn,transaction_engine=debug",
+            "--set transactions.mode: `transactions.mode` cannot be \"shared\"; it takes one of \
+             auto, exclusive, concurrent",
+            "--set colour: there is no setting `colour`; `boxwood serve --help` lists the settings",
+            "--set tls.certificate: `tls.certificate` is given without `tls.private_key`; give \
+             both, or neither",
+        ],
+    );
+}
+
+#[test]
+fn secrets_are_taken_from_the_environment_and_never_shown() {
+    let key = "ab".repeat(32);
+    let variables = [("BOXWOOD_ADMIN_PASSWORD", "hunter2"), ("BOXWOOD_SECRET_KEY", key.as_str())];
+    let settings = resolve(Mode::Serve, "", &variables, &[]).unwrap();
+    let shown = format!("{settings:?} {settings:#?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("abab") && !shown.contains("171"));
+    assert_eq!(settings.admin_password.unwrap().expose(), "hunter2");
+    assert_eq!(settings.secret_key.unwrap().expose(), &[0xab; 32]);
+
+    let short = "cd".repeat(31);
+    let variables = [
+        ("BOXWOOD_ADMIN_PASWORD", "hunter2"),
+        ("BOXWOOD_ADMIN_PASSWORD", ""),
+        ("BOXWOOD_SECRET_KEY", short.as_str()),
+        ("BOXWOOD_TLS_PRIVATE_KEY", "-----BEGIN PRIVATE KEY-----hunter2"),
+    ];
+    let file = "admin_password = \"hunter2\"\nbroken = \"hunter2\" \"hunter2\"\n";
+    let bad =
+        resolve(Mode::Serve, file, &variables, &[("secrets.key", "hunter2")]).expect_err("refused");
+    let shown = format!("{bad} {bad:?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("cdcd"), "{shown}");
+    assert_eq!(bad.problems.len(), 7, "{bad}");
+    assert!(shown.contains("did you mean BOXWOOD_ADMIN_PASSWORD?"), "{bad}");
+    assert!(shown.contains("only as environment variable BOXWOOD_SECRET_KEY"), "{bad}");
+}
+
+#[test]
+fn rules_about_several_settings() {
+    let in_clear = "--set listen: `listen` has http://0.0.0.0:80, where passwords would cross the \
+                    network in clear; plain http is for loopback addresses: use https, or set \
+                    `insecure_http` to true";
+    check_refused("", &[], &[("listen", "http://0.0.0.0:80")], &[in_clear]);
+    let allowed = [("listen", "http://0.0.0.0:80"), ("insecure_http", "true")];
+    resolve(Mode::Serve, "", &[], &allowed).expect("insecure_http allows it");
+    resolve(Mode::Dev, "", &[], &allowed).expect_err("but not in dev");
+    resolve(Mode::Dev, "", &[], &[("listen", "https://0.0.0.0:0")]).expect_err("nor https in dev");
+    resolve(Mode::Dev, "", &[], &[("listen", "http://127.0.0.1:0")]).expect("loopback is fine");
+
+    check_refused(
+        "",
+        &[],
+        &[("listen", "https://127.0.0.1:9,http://127.0.0.1:9")],
+        &["--set listen: `listen` has 127.0.0.1:9 twice"],
+    );
+    resolve(Mode::Serve, "", &[], &[("listen", "https://127.0.0.1:0,https://127.0.0.1:0")])
+        .expect("any free port may be asked for twice");
+
+    check_refused(
+        "[tls]\nprivate_key = \"k.pem\"",
+        &[],
+        &[],
+        &["f.toml:2: `tls.private_key` is given without `tls.certificate`; give both, or neither"],
+    );
+    let both = [("tls.private_key", "k.pem"), ("tls.certificate", "c.pem")];
+    let settings = resolve(Mode::Serve, "", &[], &both).unwrap();
+    let expect = TlsFiles { certificate: "c.pem".into(), private_key: "k.pem".into() };
+    assert_eq!(settings.tls, Some(expect));
+
+    check_refused(
+        "",
+        &[("BOXWOOD_DATA_DIR", "")],
+        &[],
+        &["environment variable BOXWOOD_DATA_DIR: `data_dir` is empty; `boxwood serve` keeps its \
+           state in a directory: name one"],
+    );
+}
+
+#[test]
+fn a_missing_file_is_a_problem_beside_the_others() {
+    let bad = Settings::resolve(Sources {
+        mode: Mode::Serve,
+        config_file: Some("/nonexistent/boxwood.toml".into()),
+        environment: vec![("BOXWOOD_APPLIANCE".into(), "sps".into())],
+        flags: Vec::new(),
+    })
+    .expect_err("refused");
+    let text = bad.to_string();
+    assert!(
+        text.starts_with("2 settings cannot be used:\n  /nonexistent/boxwood.toml: the file given")
+    );
+    assert!(text.contains("BOXWOOD_APPLIANCE: `appliance` cannot be \"sps\""), "{text}");
+}
+
+#[test]
+fn the_mode_of_transactions_follows_the_appliance() {
+    let concurrent = |appliance: &str, mode: &str| {
+        let flags = [("appliance", appliance), ("transactions.mode", mode)];
+        resolve(Mode::Serve, "", &[], &flags).unwrap().concurrent_transactions()
+    };
+    assert!(!concurrent("sps-6.2", "auto"));
+    assert!(concurrent("sps-7.5", "auto"));
+    assert!(concurrent("sps-6.2", "concurrent"));
+    assert!(!concurrent("sps-7.5", "exclusive"));
+}
+
+#[test]
+fn the_key_file_is_in_the_data_directory_unless_named() {
+    let usual = resolve(Mode::Serve, "", &[], &[]).unwrap();
+    assert_eq!(usual.key_file(Path::new("/d")), Path::new("/d/secret.key"));
+    let named = resolve(Mode::Serve, "", &[], &[("secrets.key_file", "/k")]).unwrap();
+    assert_eq!(named.key_file(Path::new("/d")), Path::new("/k"));
+}
+
+#[test]
+fn every_setting_can_be_given_in_every_way() {
+    for setting in registry::REGISTRY {
+        let Setting { name, .. } = setting;
+        let value = setting.default_in(Mode::Serve);
+        resolve(Mode::Serve, "", &[(&source::variable(name), value)], &[]).expect(name);
+        resolve(Mode::Serve, "", &[], &[(name, value)]).expect(name);
+        resolve(Mode::Serve, &format!("{name} = {}", setting.to_toml(value)), &[], &[])
+            .expect(name);
+        // A value of a type that no setting has.
+        let bad = resolve(Mode::Serve, &format!("{name} = 1979-05-27"), &[], &[]);
+        assert_eq!(bad.expect_err(name).problems.len(), 1, "{name}");
+        assert!(setting.about.ends_with('.') && setting.about.len() < 120, "{name}");
+    }
+    let mut variables: Vec<String> =
+        registry::REGISTRY.iter().map(|setting| source::variable(setting.name)).collect();
+    variables.sort();
+    variables.dedup();
+    assert_eq!(variables.len(), registry::REGISTRY.len(), "two settings share a variable");
+}
+
+#[test]
+fn the_generated_files_are_current() {
+    #[expect(clippy::disallowed_methods, reason = "asks the person who runs the test, not a user")]
+    let update = std::env::var("UPDATE").is_ok_and(|value| value == "1");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let files = [
+        ("config/boxwood.toml", reference::config_file()),
+        ("docs/reference/settings.md", reference::page()),
+    ];
+    for (name, text) in files {
+        let path = root.join(name);
+        if update {
+            std::fs::write(&path, &text).expect("the file can be written");
+        }
+        let there = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(there == text, "{name} does not fit the registry: run `make generated`");
+    }
+}
+
+#[test]
+fn the_generated_file_holds_the_defaults() {
+    let text = reference::config_file();
+    assert!(text.lines().all(|line| line.chars().count() <= 100));
+    let uncommented: String = text
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting,
+            _ => line,
+        })
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let settings = resolve(Mode::Serve, &uncommented, &[], &[]).expect("the defaults are good");
+    let defaults = resolve(Mode::Serve, "", &[], &[]).unwrap();
+    assert_eq!(format!("{settings:?}"), format!("{defaults:?}"));
+    for setting in registry::REGISTRY {
+        let key = setting.name.rsplit('.').next().unwrap();
+        assert!(uncommented.contains(&format!("\n{key} = ")), "{} is missing", setting.name);
+    }
+}

@@ -1,0 +1,276 @@
+//! One endpoint of a catalog: what stands at a path and what may be done with it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use config_tree::NodePath;
+use serde_json::Value;
+
+use crate::schema::Schema;
+
+/// What stands at a path.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum EndpointKind {
+    /// Fixed children.
+    Folder,
+    /// A body that is an object.
+    Object,
+    /// A body that is a bare text, number or list.
+    Value,
+    /// Members that come and go.
+    Collection,
+    /// A member of a collection.
+    Member,
+}
+
+impl EndpointKind {
+    /// The word that a catalog's file uses.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Folder => "folder",
+            Self::Object => "object",
+            Self::Value => "value",
+            Self::Collection => "collection",
+            Self::Member => "member",
+        }
+    }
+}
+
+/// How much of the original's behaviour the schema knows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Fidelity {
+    /// Every member and every rule.
+    Full,
+    /// What the file says; the original may have more.
+    Partial,
+    /// Nothing: any object is accepted.
+    Opaque,
+}
+
+impl Fidelity {
+    pub(crate) const NAMES: [&str; 3] = ["full", "partial", "opaque"];
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        [Self::Full, Self::Partial, Self::Opaque].into_iter().find(|f| f.name() == name)
+    }
+
+    /// The word that a catalog's file uses.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Partial => "partial",
+            Self::Opaque => "opaque",
+        }
+    }
+}
+
+impl fmt::Display for Fidelity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What may be done with a collection and its members. Reading one member always may.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Operations {
+    /// The collection can be listed.
+    pub list: bool,
+    /// Members can be added.
+    pub create: bool,
+    /// Bodies can be replaced.
+    pub replace: bool,
+    /// Members can be taken away.
+    pub delete: bool,
+}
+
+impl Operations {
+    pub(crate) const NAMES: [&str; 4] = ["list", "create", "replace", "delete"];
+
+    pub(crate) fn allow(&mut self, name: &str) -> bool {
+        let flag = match name {
+            "list" => &mut self.list,
+            "create" => &mut self.create,
+            "replace" => &mut self.replace,
+            "delete" => &mut self.delete,
+            _ => return false,
+        };
+        *flag = true;
+        true
+    }
+}
+
+/// A body with a name, for people and tests.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Example {
+    /// What the example shows.
+    pub title: String,
+    /// A body that satisfies the schema. Its references name members that need not exist.
+    pub body: Value,
+}
+
+/// What stands at a path, borrowed from a catalog.
+#[derive(Clone, Copy)]
+pub struct Endpoint<'a> {
+    data: &'a EndpointData,
+    // Not that of the data where a member of the collection is meant.
+    kind: EndpointKind,
+}
+
+impl<'a> Endpoint<'a> {
+    pub(crate) fn fixed(data: &'a EndpointData) -> Self {
+        Self { data, kind: data.kind }
+    }
+
+    pub(crate) fn member(data: &'a EndpointData) -> Self {
+        Self { data, kind: EndpointKind::Member }
+    }
+
+    pub(crate) fn data(self) -> &'a EndpointData {
+        self.data
+    }
+
+    /// The path; of a member, that of its collection.
+    #[must_use]
+    pub fn path(self) -> &'a NodePath {
+        &self.data.path
+    }
+
+    /// The path as documentation writes it: `/management/email`, `/passwords/{key}`.
+    #[must_use]
+    pub fn pattern(self) -> String {
+        match self.kind {
+            EndpointKind::Member => format!("{}/{{key}}", self.data.path),
+            _ => self.data.path.to_string(),
+        }
+    }
+
+    /// What stands here.
+    #[must_use]
+    pub fn kind(self) -> EndpointKind {
+        self.kind
+    }
+
+    /// A short name for people.
+    #[must_use]
+    pub fn title(self) -> &'a str {
+        &self.data.title
+    }
+
+    /// What it is for; may be empty.
+    #[must_use]
+    pub fn description(self) -> &'a str {
+        &self.data.description
+    }
+
+    /// How much of the original is known.
+    #[must_use]
+    pub fn fidelity(self) -> Fidelity {
+        self.data.fidelity
+    }
+
+    /// Where the knowledge comes from.
+    #[must_use]
+    pub fn source(self) -> Option<&'a str> {
+        self.data.source.as_deref()
+    }
+
+    /// The body of a fresh appliance, as the file writes it: what is minted is
+    /// `{"x-mint": name}`. `None` for folders, collections and members.
+    #[must_use]
+    pub fn default(self) -> Option<&'a Value> {
+        self.data.default.as_ref().map(|template| &template.shown)
+    }
+
+    /// Bodies that satisfy the schema.
+    #[must_use]
+    pub fn examples(self) -> &'a [Example] {
+        &self.data.examples
+    }
+
+    /// The schema of the body; of a collection, that of its members; of a folder, any object.
+    #[must_use]
+    pub fn schema(self) -> &'a Schema {
+        &self.data.schema
+    }
+
+    /// What may be done with a collection or a member. An object can be replaced, a folder listed.
+    #[must_use]
+    pub fn operations(self) -> Operations {
+        match self.kind {
+            EndpointKind::Folder => Operations { list: true, ..Operations::default() },
+            EndpointKind::Object | EndpointKind::Value => {
+                Operations { replace: true, ..Operations::default() }
+            }
+            EndpointKind::Collection | EndpointKind::Member => self.data.operations,
+        }
+    }
+
+    /// Whether members that nothing refers to are dropped at commit.
+    #[must_use]
+    pub fn is_lifetime_referenced(self) -> bool {
+        self.data.lifetime_referenced
+    }
+
+    /// Whether a member may be referenced once only.
+    #[must_use]
+    pub fn is_exclusive(self) -> bool {
+        self.data.exclusive
+    }
+}
+
+impl fmt::Debug for Endpoint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({}, {})", self.pattern(), self.kind.name())
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct EndpointData {
+    pub(crate) path: NodePath,
+    pub(crate) kind: EndpointKind,
+    pub(crate) title: String,
+    pub(crate) description: String,
+    pub(crate) fidelity: Fidelity,
+    pub(crate) source: Option<String>,
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) default: Option<Template>,
+    pub(crate) examples: Vec<Example>,
+    pub(crate) operations: Operations,
+    pub(crate) lifetime_referenced: bool,
+    pub(crate) exclusive: bool,
+    // Sorted names of top members that are unique in the collection.
+    pub(crate) unique: Vec<String>,
+}
+
+/// A default body in which some references are still to be minted.
+#[derive(Debug)]
+pub(crate) struct Template {
+    pub(crate) shown: Value,
+    /// In canonical form, with placeholders where the mints are.
+    pub(crate) value: Value,
+    /// Pointer, collection and name of each mint.
+    pub(crate) mints: Vec<(String, NodePath, String)>,
+}
+
+impl EndpointData {
+    /// The least that can be said of an endpoint; the rest is filled in by the parser.
+    pub(crate) fn folder(path: NodePath, title: &str, description: &str) -> Self {
+        Self {
+            path,
+            kind: EndpointKind::Folder,
+            title: title.to_owned(),
+            description: description.to_owned(),
+            fidelity: Fidelity::Full,
+            source: None,
+            schema: Arc::new(Schema::any_object()),
+            default: None,
+            examples: Vec::new(),
+            operations: Operations::default(),
+            lifetime_referenced: false,
+            exclusive: false,
+            unique: Vec::new(),
+        }
+    }
+}

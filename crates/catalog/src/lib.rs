@@ -1,0 +1,60 @@
+//! What may stand where: the schema of an appliance as data.
+//!
+//! A [`Catalog`] is a folder of YAML files that mirrors the tree of paths. The files are written in
+//! a subset of JSON Schema with a few keywords of our own (`docs/CATALOG.md` teaches them), so that
+//! an endpoint is added and understood without a line of Rust, and so that one text drives
+//! validation, the defaults of a fresh appliance, the documentation and the forms.
+//!
+//! Everything here is a pure function of the catalog and what it is given: checking one body
+//! ([`Catalog::check_body`]), checking what a set of changes did to a tree
+//! ([`Catalog::check_changes`]), and the same for a whole tree ([`Catalog::check_tree`]), which is
+//! slow and therefore the judge of the former in tests. Secrets are sealed outside; rules about
+//! the text of one ask for it through [`SecretReader`].
+//!
+//! ```
+//! use catalog::Catalog;
+//! use config_tree::NodePath;
+//! use serde_json::json;
+//!
+//! let catalog = Catalog::builtin("sps-6.2").expect("it is built in")?;
+//! let path = NodePath::parse("/management/webinterface").expect("a path");
+//! assert_eq!(catalog.check_body(&path, json!({"timeout": 10})).unwrap().value, json!({"timeout": 10}));
+//! let violations = catalog.check_body(&path, json!({"timeuot": 0})).unwrap_err();
+//! assert_eq!(violations[0].message, "`timeout` is required");
+//! assert_eq!(violations[1].message, "`timeuot` is not known here; did you mean `timeout`?");
+//! # Ok::<(), catalog::LoadError>(())
+//! ```
+
+mod catalog;
+
+mod endpoint;
+
+mod schema;
+
+mod lower;
+
+mod check;
+
+mod rules;
+
+mod violation;
+
+mod parse;
+
+mod yaml;
+
+mod embedded;
+
+mod format;
+
+mod certificate;
+
+mod suggest;
+
+pub use catalog::{Catalog, Mint};
+pub use check::Checked;
+pub use endpoint::{Endpoint, EndpointKind, Example, Fidelity, Operations};
+pub use parse::{Fault, LoadError};
+pub use rules::SecretReader;
+pub use schema::Schema;
+pub use violation::{Layer, Violation, rule};

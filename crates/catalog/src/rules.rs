@@ -1,0 +1,374 @@
+//! Does the whole tree hang together?
+//!
+//! The rules that no body can answer alone: references hold, what may be used once is used once,
+//! what must be unique is unique. A commit must not cost a look at the whole tree, so the rules are
+//! asked only where the changes can have broken them: about what was written, and, by the tree's
+//! reverse index, about those who refer to what was written or deleted. The slow way, which asks
+//! everything, is kept beside the fast one and shares its rules; a property test holds them equal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use config_tree::{Body, Change, Key, NodePath, Referrer, Tree};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::catalog::{Catalog, no_endpoint};
+use crate::check::{self, Secrets, pointer_shown};
+use crate::endpoint::EndpointKind;
+use crate::schema::SecretRule;
+use crate::violation::{Layer, Violation, rule};
+
+/// Reads secrets for the rules that speak of their text.
+pub trait SecretReader {
+    /// The text that was sealed, `None` if it cannot be opened. A sealed secret stands as a string
+    /// in the place of its text: at the JSON Pointer in the body at the path.
+    fn reveal(&self, path: &NodePath, pointer: &str, sealed: &str) -> Option<Zeroizing<String>>;
+}
+
+/// Whether one reference holds.
+pub(crate) fn reference(
+    catalog: &Catalog,
+    tree: &Tree,
+    path: &NodePath,
+    pointer: &str,
+    target: &NodePath,
+    secrets: &dyn SecretReader,
+) -> Option<Violation> {
+    let schema = catalog.endpoint(path)?.schema();
+    let rules = schema.references_at(pointer);
+    let collection = target.parent()?;
+    let say = |rule, message| Some(violation(path, pointer, rule, message));
+    let Some(body) = tree.body(target) else {
+        let shown = pointer_shown(pointer);
+        let message = format!("{shown} names a member of {collection} that does not exist");
+        return say(rule::REFERENCE_TARGET, message);
+    };
+    // Where branches of a union share a name, several rules may stand at one pointer; the body was
+    // checked against the right one, so a reference that satisfies one of them is taken to hold.
+    let mut fault = None;
+    for candidate in rules.iter().filter(|rule| rule.collection == collection) {
+        let Some(secret) = &candidate.secret else { return None };
+        match secret_fault(secret, target, body, secrets) {
+            None => return None,
+            Some(message) => fault = Some(message),
+        }
+    }
+    match fault {
+        Some(must) => {
+            let shown = pointer_shown(pointer);
+            say(rule::SECRET_TEXT, format!("the secret that {shown} refers to must {must}"))
+        }
+        None => {
+            let message =
+                format!("{} may not name a member of {collection}", pointer_shown(pointer));
+            say(rule::REFERENCE_TARGET, message)
+        }
+    }
+}
+
+/// What the changes broke.
+pub(crate) fn changes(
+    catalog: &Catalog,
+    after: &Tree,
+    changes: &[Change],
+    secrets: &dyn SecretReader,
+) -> Vec<Violation> {
+    let mut touched = Touched::default();
+    for change in changes {
+        touched.change(catalog, after, change);
+    }
+    let mut found = BTreeSet::new();
+    for path in &touched.missing {
+        found.extend(missing(catalog, after, path));
+    }
+    for path in &touched.bodies {
+        let Some(body) = after.body(path) else { continue };
+        if catalog.endpoint(path).is_none_or(|e| e.kind() == EndpointKind::Folder) {
+            found.insert(no_endpoint(path));
+        }
+        for r in body.references() {
+            found.extend(reference(catalog, after, path, &r.pointer, &r.target, secrets));
+            touched.targets.insert(r.target.clone());
+        }
+    }
+    for target in &touched.retargeted {
+        for Referrer { path, pointer, .. } in after.referrers(target) {
+            found.extend(reference(catalog, after, &path, &pointer, target, secrets));
+        }
+    }
+    for target in &touched.targets {
+        exclusive(catalog, after, target, &mut found);
+    }
+    for ((collection, name), values) in &touched.unique {
+        unique(after, collection, name, Some(values), &mut found);
+    }
+    found.into_iter().collect()
+}
+
+/// Everything that is wrong.
+pub(crate) fn tree(catalog: &Catalog, tree: &Tree, secrets: &dyn SecretReader) -> Vec<Violation> {
+    let mut found = BTreeSet::new();
+    let mut targets = BTreeSet::new();
+    for endpoint in catalog.endpoints() {
+        found.extend(missing(catalog, tree, endpoint.path()));
+        for name in &endpoint.data().unique {
+            unique(tree, endpoint.path(), name, None, &mut found);
+        }
+    }
+    for (path, body) in tree.walk() {
+        shape(catalog, &path, body, &mut found);
+        for r in body.references() {
+            found.extend(reference(catalog, tree, &path, &r.pointer, &r.target, secrets));
+            targets.insert(r.target.clone());
+        }
+    }
+    for target in &targets {
+        exclusive(catalog, tree, target, &mut found);
+    }
+    found.into_iter().collect()
+}
+
+/// Members whose life ended with their last referrer.
+pub(crate) fn unreferenced(catalog: &Catalog, after: &Tree, changes: &[Change]) -> Vec<NodePath> {
+    let mut candidates: Vec<NodePath> = Vec::new();
+    for change in changes {
+        match change {
+            Change::Create { path, .. } => candidates.push(path.clone()),
+            Change::Replace { before, .. } | Change::Delete { before, .. } => {
+                candidates.extend(before.references().iter().map(|r| r.target.clone()));
+            }
+            Change::Reorder { .. } => {}
+        }
+    }
+    candidates.sort();
+    candidates.dedup();
+    candidates.reverse();
+    let mut dropped = Vec::new();
+    let mut gone = BTreeSet::new();
+    while let Some(path) = candidates.pop() {
+        let bound = catalog
+            .endpoint(&path)
+            .is_some_and(|e| e.kind() == EndpointKind::Member && e.is_lifetime_referenced());
+        let Some(body) = after.body(&path).filter(|_| bound && !gone.contains(&path)) else {
+            continue;
+        };
+        if after.referrers(&path).all(|referrer| gone.contains(&referrer.path)) {
+            candidates.extend(body.references().iter().map(|r| r.target.clone()));
+            gone.insert(path.clone());
+            dropped.push(path);
+        }
+    }
+    dropped
+}
+
+/// What changes can have broken, each thing once.
+#[derive(Default)]
+struct Touched {
+    /// Bodies that were written.
+    bodies: BTreeSet<NodePath>,
+    /// Nodes that were deleted.
+    missing: BTreeSet<NodePath>,
+    /// Targets that are gone or hold something else, so that their referrers may be wrong.
+    retargeted: BTreeSet<NodePath>,
+    /// Targets that may have one referrer more.
+    targets: BTreeSet<NodePath>,
+    /// Values that came into a collection, by collection and member.
+    unique: BTreeMap<(NodePath, String), BTreeSet<String>>,
+}
+
+impl Touched {
+    fn change(&mut self, catalog: &Catalog, after: &Tree, change: &Change) {
+        match change {
+            Change::Create { path, after, .. } => {
+                self.bodies.insert(path.clone());
+                self.values(catalog, path, after);
+            }
+            Change::Replace { path, after, .. } => {
+                self.bodies.insert(path.clone());
+                self.retargeted.insert(path.clone());
+                self.values(catalog, path, after);
+            }
+            Change::Delete { path, .. } if after.body(path).is_none() => {
+                self.missing.insert(path.clone());
+                self.retargeted.insert(path.clone());
+            }
+            // Deleted and made anew: the other change says what it became.
+            Change::Delete { path, .. } => {
+                self.retargeted.insert(path.clone());
+            }
+            Change::Reorder { .. } => {}
+        }
+    }
+
+    fn values(&mut self, catalog: &Catalog, path: &NodePath, body: &Body) {
+        let Some(endpoint) = catalog.endpoint(path) else { return };
+        if endpoint.kind() != EndpointKind::Member {
+            return;
+        }
+        for name in &endpoint.data().unique {
+            if let Some(value) = member_of(body, name) {
+                let key = (endpoint.path().clone(), name.clone());
+                self.unique.entry(key).or_default().insert(value.to_string());
+            }
+        }
+    }
+}
+
+fn violation(path: &NodePath, pointer: &str, rule: &'static str, message: String) -> Violation {
+    let (path, pointer) = (path.clone(), pointer.to_owned());
+    Violation { path, pointer, rule, layer: Layer::Tree, message }
+}
+
+fn missing(catalog: &Catalog, tree: &Tree, path: &NodePath) -> Option<Violation> {
+    let kind = catalog.endpoint(path)?.kind();
+    let always = matches!(kind, EndpointKind::Object | EndpointKind::Value);
+    (always && tree.body(path).is_none()).then(|| {
+        violation(path, "", rule::OBJECT_MISSING, format!("{path} always exists and is missing"))
+    })
+}
+
+fn shape(catalog: &Catalog, path: &NodePath, body: &Body, found: &mut BTreeSet<Violation>) {
+    let endpoint = match catalog.endpoint(path) {
+        Some(endpoint) if endpoint.kind() != EndpointKind::Folder => endpoint,
+        _ => {
+            found.insert(no_endpoint(path));
+            return;
+        }
+    };
+    match check::check(endpoint.schema(), path, body.value(), Secrets::Sealed) {
+        Err(violations) => found.extend(violations),
+        Ok(checked) => {
+            let mut kept = body.references().to_vec();
+            let mut present = checked.references;
+            kept.sort();
+            present.sort();
+            if kept != present {
+                let message = "the references kept with the body are not those in it".to_owned();
+                found.insert(violation(path, "", rule::REFERENCE_LIST, message));
+            }
+        }
+    }
+}
+
+// Each of several referrers is told of the others.
+fn exclusive(catalog: &Catalog, tree: &Tree, target: &NodePath, found: &mut BTreeSet<Violation>) {
+    let applies = catalog
+        .endpoint(target)
+        .is_some_and(|e| e.kind() == EndpointKind::Member && e.is_exclusive());
+    if !applies {
+        return;
+    }
+    let referrers: Vec<Referrer> = tree.referrers(target).collect();
+    if referrers.len() < 2 {
+        return;
+    }
+    let place = |r: &Referrer| format!("{} in {}", pointer_shown(&r.pointer), r.path);
+    for (index, referrer) in referrers.iter().enumerate() {
+        let other = if index == 0 { &referrers[1] } else { &referrers[0] };
+        let more = match referrers.len() - 2 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let message = format!(
+            "{} names something that may be used only once, and {}{more} uses it too; create another one",
+            pointer_shown(&referrer.pointer),
+            place(other),
+        );
+        let (path, pointer) = (&referrer.path, &referrer.pointer);
+        found.insert(violation(path, pointer, rule::REFERENCE_EXCLUSIVE, message));
+    }
+}
+
+// Looks for values that occur twice: for all, or only for the given ones.
+fn unique(
+    tree: &Tree,
+    collection: &NodePath,
+    name: &str,
+    only: Option<&BTreeSet<String>>,
+    found: &mut BTreeSet<Violation>,
+) {
+    let mut holders: BTreeMap<String, Vec<&Key>> = BTreeMap::new();
+    // A few values are looked for in the text before anything is parsed: canonical text contains
+    // them letter by letter.
+    let needles: Option<Vec<String>> = only.filter(|values| values.len() <= 4).map(|values| {
+        values.iter().map(|value| format!("{}:{value}", Value::from(name))).collect()
+    });
+    for (key, body) in tree.members(collection) {
+        if let Some(needles) = &needles
+            && !needles.iter().any(|needle| body.text().contains(needle.as_str()))
+        {
+            continue;
+        }
+        let Some(value) = member_of(body, name).map(|value| value.to_string()) else { continue };
+        if only.is_none_or(|values| values.contains(&value)) {
+            holders.entry(value).or_default().push(key);
+        }
+    }
+    for keys in holders.values().filter(|keys| keys.len() > 1) {
+        for key in keys {
+            let other = if *key == keys[0] { keys[1] } else { keys[0] };
+            let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+            let shown = pointer_shown(&pointer);
+            let message = format!(
+                "{shown} must be unique in {collection}, and the member {other} has the same"
+            );
+            found.insert(violation(&collection.join(key), &pointer, rule::UNIQUE, message));
+        }
+    }
+}
+
+// The rule about the text that a secret breaks, as what the secret must.
+fn secret_fault(
+    secret: &SecretRule,
+    target: &NodePath,
+    body: &Body,
+    secrets: &dyn SecretReader,
+) -> Option<String> {
+    let pointer = format!("/{}", secret.member);
+    let Some(Value::String(sealed)) = member_of(body, &secret.member) else {
+        return Some(format!("be stored with `{}`, because its text is needed", secret.member));
+    };
+    let Some(text) = secrets.reveal(target, &pointer, &sealed) else {
+        return Some("be sealed with the present key; create it anew".into());
+    };
+    let faults = check::text_faults(&secret.text.text, &text);
+    let faults: Vec<String> = faults.into_iter().map(|(_, must)| must).collect();
+    (!faults.is_empty()).then(|| faults.join(" and "))
+}
+
+/// One top member of a body, without building the rest.
+fn member_of(body: &Body, name: &str) -> Option<Value> {
+    let mut deserializer = serde_json::Deserializer::from_str(body.text());
+    Member(name).deserialize(&mut deserializer).ok().flatten()
+}
+
+struct Member<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for Member<'_> {
+    type Value = Option<Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Member<'_> {
+    type Value = Option<Value>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(name) = map.next_key::<std::borrow::Cow<'_, str>>()? {
+            if name == self.0 {
+                found = Some(map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,138 @@
+//! Making answers: the headers that every answer carries, and JSON text.
+//!
+//! `Allow`, `Content-Language` and `Content-Type` are on every answer of the appliance, errors
+//! included (SPS REST guide 5.7 to 8.x, "Response headers"); `; charset=utf-8` is what clients
+//! were seen to get (client checklist 8).
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde_json::Value;
+
+/// The media type of every JSON answer.
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+/// A set of methods, as `Allow` lists them. HEAD goes with GET, OPTIONS with everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Allow {
+    pub(crate) get: bool,
+    pub(crate) post: bool,
+    pub(crate) put: bool,
+    pub(crate) delete: bool,
+}
+
+impl Allow {
+    /// Nothing but reading.
+    pub(crate) const GET: Self = Self { get: true, post: false, put: false, delete: false };
+
+    /// Whether a method may be used; HEAD where GET may, OPTIONS always.
+    pub(crate) fn permits(self, method: &hyper::Method) -> bool {
+        match *method {
+            hyper::Method::GET | hyper::Method::HEAD => self.get,
+            hyper::Method::POST => self.post,
+            hyper::Method::PUT => self.put,
+            hyper::Method::DELETE => self.delete,
+            hyper::Method::OPTIONS => true,
+            _ => false,
+        }
+    }
+
+    /// The header's value.
+    pub(crate) fn text(self) -> String {
+        let methods = [
+            ("GET", self.get),
+            ("HEAD", self.get),
+            ("OPTIONS", true),
+            ("POST", self.post),
+            ("PUT", self.put),
+            ("DELETE", self.delete),
+        ];
+        let names: Vec<_> = methods.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
+        names.join(", ")
+    }
+
+    // The few sets that exist, so that an answer allocates nothing for its header.
+    fn header(self) -> HeaderValue {
+        match (self.get, self.post, self.put, self.delete) {
+            (true, false, false, false) => HeaderValue::from_static("GET, HEAD, OPTIONS"),
+            (true, false, true, false) => HeaderValue::from_static("GET, HEAD, OPTIONS, PUT"),
+            _ => HeaderValue::from_str(&self.text())
+                .unwrap_or(HeaderValue::from_static("GET, HEAD, OPTIONS")),
+        }
+    }
+}
+
+/// An answer on its way.
+pub(crate) struct Answer(Response<Full<Bytes>>);
+
+impl Answer {
+    /// JSON text that was written already.
+    pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Self {
+        let mut response = Response::new(Full::new(body.into()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.reserve(6);
+        headers.insert(header::CONTENT_TYPE, JSON);
+        headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static("en"));
+        // Answers belong to one session at one moment.
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Self(response)
+    }
+
+    /// A JSON document with status 200.
+    pub(crate) fn document(value: &Value) -> Self {
+        Self::text(StatusCode::OK, value.to_string())
+    }
+
+    /// Says which methods the resource has.
+    pub(crate) fn allow(self, allow: Allow) -> Self {
+        self.header(header::ALLOW, allow.header())
+    }
+
+    /// Sets a header; another of the same name is replaced.
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers_mut().insert(name, value);
+        self
+    }
+
+    /// Sets a header to a text; one that no header can hold is left out.
+    pub(crate) fn header_text(self, name: HeaderName, value: &str) -> Self {
+        match HeaderValue::from_str(value) {
+            Ok(value) => self.header(name, value),
+            Err(_) => self,
+        }
+    }
+
+    /// What hyper sends.
+    pub(crate) fn into_response(self) -> Response<Full<Bytes>> {
+        self.0
+    }
+
+    /// The status, for the log.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.0.status()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_set_of_methods_reads_back_from_its_header() {
+        for bits in 0..16_u8 {
+            let allow = Allow {
+                get: bits & 1 != 0,
+                post: bits & 2 != 0,
+                put: bits & 4 != 0,
+                delete: bits & 8 != 0,
+            };
+            assert_eq!(allow.header(), allow.text());
+            for method in [hyper::Method::GET, hyper::Method::POST, hyper::Method::PUT] {
+                let listed = allow.text().split(", ").any(|name| name == method);
+                assert_eq!(allow.permits(&method), listed);
+            }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! What answers requests: the parts put together, one span and one log line for each request.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{HeaderMap, Method, Response, header};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+use tracing::Instrument;
+use transaction_engine::Engine;
+
+use crate::error::ApiError;
+use crate::metrics::{LoginOutcome, Metrics};
+use crate::operation;
+use crate::password::PasswordHasher;
+use crate::respond::Answer;
+use crate::session::{Login, Logins};
+use crate::sps::{self, Named};
+use crate::throttle::{Throttle, ThrottleRules};
+use crate::transport::{Handler, Limits, Request, check_head};
+
+/// How a service is to behave.
+#[derive(Clone, Debug)]
+pub struct ServiceOptions {
+    /// What clients may cost.
+    pub limits: Limits,
+    /// When logins are blocked.
+    pub throttle: ThrottleRules,
+    /// How many sessions there may be.
+    pub sessions: usize,
+    /// Whether `PUT /api/transaction` without a body commits.
+    pub lenient_commit: bool,
+    /// The appliance's version for programs (`6.2.0`).
+    pub firmware_version: String,
+    /// The appliance's version for people (`6 F2`).
+    pub version: String,
+    /// When the appliance's firmware was built, ISO 8601.
+    pub build_date: String,
+    /// The appliance's name.
+    pub host_name: String,
+    /// The appliance's domain.
+    pub domain_name: String,
+}
+
+/// The administrator that is always there.
+pub struct Administrator {
+    /// The name to log in with.
+    pub name: String,
+    /// The PHC string of the password.
+    pub password_hash: String,
+}
+
+/// One configuration, answering requests.
+pub struct Service {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) options: ServiceOptions,
+    pub(crate) logins: Arc<Logins>,
+    pub(crate) metrics: Metrics,
+    hasher: PasswordHasher,
+    administrator: Administrator,
+    throttle: Mutex<Throttle>,
+    requests: AtomicU64,
+}
+
+impl Service {
+    /// Puts the parts together. `idle` is shared with whoever knows how long sessions last: see
+    /// [`crate::Governor`].
+    ///
+    /// # Errors
+    /// The system must give random bytes.
+    pub fn new(
+        engine: Arc<Engine>,
+        options: ServiceOptions,
+        administrator: Administrator,
+        idle_micros: Arc<AtomicI64>,
+        metrics: Metrics,
+    ) -> Result<Self, crate::password::PasswordError> {
+        let logins = Arc::new(Logins::new(Arc::clone(&engine), options.sessions, idle_micros));
+        let throttle = Mutex::new(Throttle::new(options.throttle));
+        Ok(Self {
+            engine,
+            options,
+            logins,
+            metrics,
+            hasher: PasswordHasher::new()?,
+            administrator,
+            throttle,
+            requests: AtomicU64::new(0),
+        })
+    }
+
+    /// Ends idle sessions at their time, for as long as the future is polled.
+    pub async fn expire_sessions(&self) {
+        self.logins.expire_in_time().await;
+    }
+
+    /// Ends every session with its transaction, for the end of the service.
+    pub fn end_sessions(&self) {
+        self.logins.end_all();
+    }
+
+    /// The login whose token a request carries: in the cookie, else in a header of that name.
+    pub(crate) fn find_login(&self, headers: &HeaderMap) -> Option<Arc<Login>> {
+        let cookies =
+            headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let in_cookies = cookies
+            .flat_map(|line| line.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find(|(name, _)| *name == sps::SESSION_ID)
+            .map(|(_, token)| token.trim_matches('"'));
+        let token = in_cookies
+            .or_else(|| headers.get(sps::SESSION_ID).and_then(|value| value.to_str().ok()))?;
+        self.logins.find(token)
+    }
+
+    /// Whether a name and a password belong together. Says nothing about which of them is wrong.
+    pub(crate) async fn verify(
+        &self,
+        address: IpAddr,
+        credentials: &sps::Credentials,
+    ) -> Result<bool, ApiError> {
+        let sps::Credentials { user, password } = credentials;
+        let now = self.engine.clock().now().as_micros();
+        if let Err(blocked) = self.throttle.lock().check(address, user, now) {
+            self.metrics.login(LoginOutcome::Blocked);
+            return Err(blocked.into());
+        }
+        let known = *user == self.administrator.name;
+        let stored = known.then(|| self.administrator.password_hash.clone());
+        let right = self.hasher.verify(stored, password.clone()).await.inspect_err(|_| {
+            self.metrics.login(LoginOutcome::Busy);
+        })?;
+        let mut throttle = self.throttle.lock();
+        if right {
+            throttle.succeeded(address, user);
+        } else {
+            throttle.failed(address, user, now);
+            tracing::warn!(%address, "login refused");
+        }
+        Ok(right)
+    }
+
+    async fn answer(&self, request: Request) -> Named {
+        if let Err(error) = check_head(&request.head) {
+            let error = ApiError::from(error);
+            let answer = error.answer(&sps::address::canonical(request.head.uri.path()));
+            let error = Some((error.kind(), error.message().to_owned()));
+            return Named { verb: "malformed", answer, session: None, error };
+        }
+        let path = request.head.uri.path();
+        match path.split('/').find(|segment| !segment.is_empty()) {
+            Some("api") => sps::handle(self, request).await,
+            Some("boxwood") => operation::handle(self, &request.head),
+            _ => {
+                let answer = ApiError::not_found(path).answer(path);
+                Named { verb: "unknown", answer, session: None, error: None }
+            }
+        }
+    }
+}
+
+impl Handler for Service {
+    async fn handle(&self, request: Request) -> Response<Full<Bytes>> {
+        let id = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        let method = request.head.method.clone();
+        let span = tracing::info_span!("request", id, %method, peer = %request.peer);
+        let line = CompletionLine::begin(&self.metrics, method.clone());
+        let named = self.answer(request).instrument(span.clone()).await;
+        span.in_scope(|| line.complete(&named));
+        let Named { answer, .. } = named;
+        let mut response = answer.header_text(REQUEST_ID, &id.to_string()).into_response();
+        if method == Method::HEAD {
+            let length = hyper::body::Body::size_hint(response.body()).exact().unwrap_or(0);
+            response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+            *response.body_mut() = Full::default();
+        }
+        response
+    }
+
+    fn panicked(&self) -> Response<Full<Bytes>> {
+        ApiError::internal().answer("/").into_response()
+    }
+}
+
+const REQUEST_ID: header::HeaderName = header::HeaderName::from_static("x-request-id");
+
+/// Writes the one line at the end of a request, also when its client hung up before.
+struct CompletionLine<'a> {
+    metrics: &'a Metrics,
+    method: Method,
+    started: Instant,
+    complete: bool,
+}
+
+impl<'a> CompletionLine<'a> {
+    fn begin(metrics: &'a Metrics, method: Method) -> Self {
+        Self { metrics, method, started: Instant::now(), complete: false }
+    }
+
+    fn complete(mut self, named: &Named) {
+        self.complete = true;
+        let taken = self.started.elapsed();
+        let status = named.answer.status();
+        self.metrics.request(&self.method, named.verb, status, taken);
+        let (verb, status, duration_us) = (named.verb, status.as_u16(), micros(taken));
+        let session = named.session.as_deref().unwrap_or("-");
+        match &named.error {
+            Some((error, reason)) => {
+                tracing::info!(verb, status, duration_us, session, error, reason, "answered");
+            }
+            None => tracing::info!(verb, status, duration_us, session, "answered"),
+        }
+    }
+}
+
+impl Drop for CompletionLine<'_> {
+    fn drop(&mut self) {
+        if !self.complete {
+            let duration_us = micros(self.started.elapsed());
+            tracing::info!(method = %self.method, duration_us, "the client hung up");
+        }
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// An answer outside the dialects.
+pub(crate) fn plain(verb: &'static str, answer: Answer) -> Named {
+    Named { verb, answer, session: None, error: None }
+}

@@ -1,0 +1,164 @@
+//! Logins: from a token in a cookie to a session of the engine, for as long as it is used.
+//!
+//! A token is 160 random bits, shown once. Only its hash is kept, so a dump of this process gives
+//! nobody a session; and since the table is searched by that hash, how long a look-up takes says
+//! nothing about a token. Idle time is counted from the last request; the engine's session, with
+//! its transaction and lock, ends with the login.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use tokio::sync::Notify;
+use transaction_engine::{Engine, Session, Timestamp};
+use zeroize::Zeroizing;
+
+/// A token as it is kept.
+type TokenHash = [u8; 32];
+
+/// One login.
+pub(crate) struct Login {
+    /// The engine's side of it.
+    pub(crate) session: Arc<Session>,
+    hash: TokenHash,
+    last_used: AtomicI64,
+}
+
+/// All logins of one configuration.
+pub(crate) struct Logins {
+    engine: Arc<Engine>,
+    table: RwLock<HashMap<TokenHash, Arc<Login>>>,
+    limit: usize,
+    idle_micros: Arc<AtomicI64>,
+    // Wakes whoever sleeps until the next login expires.
+    changed: Notify,
+}
+
+/// There are as many logins as there may be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+impl Logins {
+    /// An empty table. `idle_micros` is read at each use: whoever else holds it may change it.
+    pub(crate) fn new(engine: Arc<Engine>, limit: usize, idle_micros: Arc<AtomicI64>) -> Self {
+        let (table, changed) = (RwLock::new(HashMap::new()), Notify::new());
+        Self { engine, table, limit, idle_micros, changed }
+    }
+
+    /// How long a login lasts without a request.
+    pub(crate) fn idle(&self) -> Duration {
+        let micros = self.idle_micros.load(Ordering::Relaxed);
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.table.read().len()
+    }
+
+    /// Makes a login for a user who has proved to be one, and the token for it: 40 lower-case
+    /// hexadecimal digits.
+    pub(crate) fn open(&self, user: &str) -> Result<(Arc<Login>, Zeroizing<String>), Full> {
+        if self.count() >= self.limit {
+            self.expire();
+        }
+        let token = new_token().ok_or(Full)?;
+        let login = Arc::new(Login {
+            session: self.engine.session_open(user),
+            hash: hash(&token),
+            last_used: AtomicI64::new(self.now().as_micros()),
+        });
+        let mut table = self.table.write();
+        if table.len() >= self.limit {
+            return Err(Full);
+        }
+        table.insert(login.hash, Arc::clone(&login));
+        drop(table);
+        self.changed.notify_one();
+        Ok((login, token))
+    }
+
+    /// The login of a token, used at this moment; `None` for an unknown or expired one.
+    pub(crate) fn find(&self, token: &str) -> Option<Arc<Login>> {
+        let login = self.table.read().get(&hash(token)).map(Arc::clone)?;
+        let now = self.now();
+        if self.expires(&login) <= now {
+            self.end(&login);
+            return None;
+        }
+        login.last_used.store(now.as_micros(), Ordering::Relaxed);
+        Some(login)
+    }
+
+    /// Ends a login: its transaction is rolled back and its lock released.
+    pub(crate) fn end(&self, login: &Login) {
+        self.table.write().remove(&login.hash);
+        self.engine.session_end(&login.session);
+    }
+
+    /// Ends all of them.
+    pub(crate) fn end_all(&self) {
+        let all: Vec<_> = self.table.read().values().map(Arc::clone).collect();
+        all.iter().for_each(|login| self.end(login));
+    }
+
+    /// How many have a transaction open.
+    pub(crate) fn transactions_open(&self) -> usize {
+        let is_open = |login: &&Arc<Login>| self.engine.transaction_status(&login.session).open;
+        self.table.read().values().filter(is_open).count()
+    }
+
+    /// Ends what has been idle for too long. Says when the next one will be, if there is one.
+    pub(crate) fn expire(&self) -> Option<Timestamp> {
+        let now = self.now();
+        let all: Vec<_> = self.table.read().values().map(Arc::clone).collect();
+        let (over, alive): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|login| self.expires(login) <= now);
+        over.iter().for_each(|login| {
+            tracing::info!(session = %login.session.id(), user = login.session.user(), "session expired");
+            self.end(login);
+        });
+        alive.iter().map(|login| self.expires(login)).min()
+    }
+
+    /// Ends idle logins at their time, for ever. Sleeps while there are none.
+    pub(crate) async fn expire_in_time(&self) {
+        loop {
+            let woken = self.changed.notified();
+            match self.expire() {
+                None => woken.await,
+                Some(next) => {
+                    let left = next.since(self.now()) + Duration::from_millis(1);
+                    // A new login, or another idle time, may make the next moment an earlier one.
+                    let _ = tokio::time::timeout(left, woken).await;
+                }
+            }
+        }
+    }
+
+    fn expires(&self, login: &Login) -> Timestamp {
+        Timestamp::from_micros(login.last_used.load(Ordering::Relaxed)).plus(self.idle())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.engine.clock().now()
+    }
+}
+
+fn hash(token: &str) -> TokenHash {
+    *blake3::hash(token.as_bytes()).as_bytes()
+}
+
+fn new_token() -> Option<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new([0_u8; 20]);
+    getrandom::fill(&mut *bytes).ok()?;
+    let mut token = Zeroizing::new(String::with_capacity(40));
+    for byte in bytes.iter() {
+        for digit in [byte >> 4, byte & 15] {
+            token.push(char::from_digit(u32::from(digit), 16)?);
+        }
+    }
+    Some(token)
+}

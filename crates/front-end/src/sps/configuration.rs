@@ -1,0 +1,115 @@
+//! `/api/configuration` and below: reads, changes, order.
+
+use config_tree::{Key, NodePath};
+use hyper::{Method, StatusCode, header};
+use serde_json::{Value, json};
+use transaction_engine::{Operation, View};
+
+use super::{Call, document};
+use crate::error::ApiError;
+use crate::respond::{Allow, Answer};
+use crate::sps::address::href;
+use crate::transport::RequestBody;
+
+impl Call<'_> {
+    pub(super) async fn node(
+        &self,
+        path: &NodePath,
+        body: RequestBody,
+    ) -> Result<Answer, ApiError> {
+        let session = &self.login()?.session;
+        let engine = &self.service.engine;
+        let view = engine.view(session);
+        if view.tree().get(path).is_none() {
+            return Err(ApiError::not_found(self.path));
+        }
+        let allow = self.node_allow(path);
+        self.expect_method(allow)?;
+        let answer = match self.head.method {
+            Method::OPTIONS => self.options(allow),
+            Method::POST => {
+                let value = self.json_needed(body).await?;
+                let (created, view) = engine.node_create(session, path, value)?;
+                self.show(StatusCode::CREATED, &view, &created)?
+                    .header_text(header::LOCATION, &href(&created))
+            }
+            Method::PUT => {
+                let value = self.json_needed(body).await?;
+                let view = engine.node_put(session, path, value)?;
+                self.show(StatusCode::OK, &view, path)?
+            }
+            Method::DELETE => {
+                // The navigation of what is about to go, as the appliance answers it.
+                let former = document::meta_only(&self.context(), view.tree(), path);
+                engine.node_delete(session, path)?;
+                Answer::text(StatusCode::OK, former)
+            }
+            _ => self.show(StatusCode::OK, &view, path)?,
+        };
+        Ok(answer.allow(allow))
+    }
+
+    /// `<collection>/@order`: all keys, and another order for them (core protocol §5.5).
+    pub(super) async fn order(
+        &self,
+        path: &NodePath,
+        body: RequestBody,
+    ) -> Result<Answer, ApiError> {
+        let session = &self.login()?.session;
+        let engine = &self.service.engine;
+        let view = engine.view(session);
+        let collection = view.tree().get(path).filter(|_| engine.allows(path, Operation::Reorder));
+        if collection.is_none() {
+            return Err(ApiError::not_found(self.path));
+        }
+        let allow = Allow { put: true, ..Allow::GET };
+        self.expect_method(allow)?;
+        let view = match self.head.method {
+            Method::OPTIONS => return Ok(self.options(allow)),
+            Method::PUT => {
+                let keys = keys(&self.json_needed(body).await?)?;
+                engine.collection_reorder(session, path, &keys)?
+            }
+            _ => view,
+        };
+        let keys: Vec<&str> = view.tree().children(path).map(Key::as_str).collect();
+        let meta = json!({
+            "href": self.path,
+            "parent": href(path),
+            "remaining_seconds": self.remaining_seconds(),
+            "transaction": "/api/transaction",
+        });
+        Ok(Answer::document(&json!({ "body": keys, "key": "@order", "meta": meta })).allow(allow))
+    }
+
+    fn show(&self, status: StatusCode, view: &View, path: &NodePath) -> Result<Answer, ApiError> {
+        match document::node(&self.context(), view.tree(), path) {
+            Some(text) => Ok(Answer::text(status, text)),
+            None => Err(ApiError::not_found(self.path)),
+        }
+    }
+
+    fn context(&self) -> document::Context<'_> {
+        let catalog = self.service.engine.catalog();
+        document::Context { catalog, remaining_seconds: self.remaining_seconds() }
+    }
+
+    fn node_allow(&self, path: &NodePath) -> Allow {
+        let allows = |operation| self.service.engine.allows(path, operation);
+        Allow {
+            get: allows(Operation::Read),
+            post: allows(Operation::Create),
+            put: allows(Operation::Replace),
+            delete: allows(Operation::Delete),
+        }
+    }
+}
+
+fn keys(value: &Value) -> Result<Vec<Key>, ApiError> {
+    let wrong = || ApiError::syntactic("An order is an array of all keys of the collection", "");
+    let elements = value.as_array().ok_or_else(wrong)?;
+    elements
+        .iter()
+        .map(|element| Key::parse(element.as_str().ok_or_else(wrong)?).map_err(|_| wrong()))
+        .collect()
+}

@@ -1,0 +1,80 @@
+//! What the appliance says about itself, mostly to anybody.
+
+use serde_json::json;
+
+use super::Call;
+use crate::respond::Answer;
+
+impl Call<'_> {
+    /// `/api`: where one begins.
+    pub(super) fn root(&self) -> Answer {
+        let item = |key: &str| json!({ "key": key, "meta": { "href": format!("/api/{key}") } });
+        let items = ["authentication", "configuration", "info", "setup", "transaction"].map(item);
+        Answer::document(&json!({
+            "items": items,
+            "meta": {
+                "href": "/api",
+                "parent": null,
+                "remaining_seconds": self.remaining_seconds(),
+                "transaction": "/api/transaction",
+            },
+        }))
+    }
+
+    /// `/api/info`: little for everybody, more for those who are logged in.
+    pub(super) fn info(&self) -> Answer {
+        let options = &self.service.options;
+        let mut body = json!({
+            "domainname": options.domain_name,
+            "hostname": options.host_name,
+            "nickname": null,
+            "support_link": format!("mailto:administrator@{}", options.domain_name),
+        });
+        let mut meta = json!({ "href": "/api/info", "parent": "/api" });
+        if self.login.is_some() {
+            body["analytics_enabled"] = json!(false);
+            body["build_date"] = json!(options.build_date);
+            body["config_hash"] = json!(config_hash(&self.service.engine.running().tree));
+            body["firmware_version"] = json!(options.firmware_version);
+            body["roles"] = json!([]);
+            body["version"] = json!(options.version);
+            meta["remaining_seconds"] = json!(self.remaining_seconds());
+        }
+        Answer::document(&json!({ "body": body, "key": "about_info", "meta": meta }))
+    }
+}
+
+/// 32 hexadecimal digits that change with the committed configuration, as on the appliance.
+fn config_hash(tree: &config_tree::Tree) -> String {
+    let hash = blake3::hash(&tree.digest().to_bytes());
+    hash.to_hex().chars().take(32).collect()
+}
+
+/// `/api/setup`: the Welcome Wizard is behind us.
+pub(super) fn setup() -> Answer {
+    Answer::document(&json!({
+        "meta": {
+            "eula": "https://www.oneidentity.com/legal/sta.aspx",
+            "href": "/api/setup",
+            "parent": "/api",
+            "remaining_seconds": 0,
+        },
+        "status": "completed",
+    }))
+}
+
+/// `/api/authentication/types`: passwords only.
+pub(super) fn authentication_types() -> Answer {
+    Answer::document(&json!({
+        "meta": { "href": "/api/authentication/types", "parent": "/api/authentication" },
+        "types": { "basic": {} },
+    }))
+}
+
+/// `/api/authentication/login_methods`: the same for later clients.
+pub(super) fn login_methods() -> Answer {
+    Answer::document(&json!({
+        "login_methods": [{ "display_name": "Local", "name": "local", "type": "password" }],
+        "meta": { "href": "/api/authentication/login_methods", "parent": "/api/authentication" },
+    }))
+}

@@ -1,0 +1,160 @@
+//! The SPS 6.2 REST protocol: one dialect over the engine.
+//!
+//! A request passes the same stations whatever it asks for, in this order: the path names a
+//! [`Route`]; who asks (401 comes before 404); what is there (404 before 405); what may be done
+//! with it (405 before the body is looked at); the body; the engine's verb; the answer.
+//!
+//! Nothing here knows how a transaction works, and nothing below knows of paths that begin with
+//! `/api`, of cookies or of status codes.
+
+pub(crate) mod address;
+mod authentication;
+mod changelog;
+mod configuration;
+mod document;
+mod info;
+mod route;
+mod transaction;
+
+use std::sync::Arc;
+
+use hyper::Method;
+use hyper::http::request::Parts;
+use serde_json::{Value, json};
+
+use crate::error::ApiError;
+use crate::respond::{Allow, Answer};
+use crate::service::Service;
+use crate::session::Login;
+use crate::transport::{Request, RequestBody};
+
+pub(crate) use authentication::{Credentials, SESSION_ID};
+use route::{Route, RouteError};
+
+/// A request on its way to a verb.
+struct Call<'a> {
+    service: &'a Service,
+    head: &'a Parts,
+    peer: std::net::SocketAddr,
+    secure: bool,
+    /// The path as it is shown back.
+    path: &'a str,
+    login: Option<Arc<Login>>,
+}
+
+/// What the log is told about a request, beside its answer.
+pub(crate) struct Named {
+    pub(crate) verb: &'static str,
+    pub(crate) answer: Answer,
+    pub(crate) session: Option<String>,
+    pub(crate) error: Option<(&'static str, String)>,
+}
+
+/// Answers a request whose path begins with `/api`.
+pub(crate) async fn handle(service: &Service, request: Request) -> Named {
+    let Request { head, body, peer, secure, .. } = request;
+    let path = address::canonical(head.uri.path());
+    let login = service.find_login(&head.headers);
+    let session = login.as_ref().map(|login| login.session.id().to_string());
+    let call = Call { service, head: &head, peer, secure, path: &path, login };
+    let (verb, outcome) = match Route::parse(head.uri.path()) {
+        Ok(route) => (route::verb(&route, &head.method), call.dispatch(route, body).await),
+        Err(RouteError::Undecodable) => ("undecodable", Err(ApiError::bad_path())),
+    };
+    match outcome {
+        Ok(answer) => Named { verb, answer, session, error: None },
+        Err(error) => {
+            let answer = error.answer(&path);
+            Named { verb, answer, session, error: Some((error.kind(), error.message().to_owned())) }
+        }
+    }
+}
+
+impl Call<'_> {
+    async fn dispatch(&self, route: Route, body: RequestBody) -> Result<Answer, ApiError> {
+        if self.login.is_none() && !route.is_anonymous() {
+            return Err(ApiError::unauthenticated(self.path));
+        }
+        match route {
+            Route::Unknown => return Err(ApiError::not_found(self.path)),
+            Route::Node(path) => return self.node(&path, body).await,
+            Route::Order(path) => return self.order(&path, body).await,
+            _ => {}
+        }
+        let allow = route.allow();
+        self.expect_method(allow)?;
+        if self.head.method == Method::OPTIONS {
+            return Ok(self.options(allow));
+        }
+        let answer = match route {
+            Route::Authentication if self.head.method == Method::DELETE => self.session_end()?,
+            Route::Authentication => self.session_open().await?,
+            Route::AuthenticationTypes => info::authentication_types(),
+            Route::LoginMethods => info::login_methods(),
+            Route::Info => self.info(),
+            Route::Setup => info::setup(),
+            Route::Transaction => self.transaction(body).await?,
+            Route::TransactionChanges => self.transaction_changes()?,
+            Route::Root | Route::Unknown | Route::Node(_) | Route::Order(_) => self.root(),
+        };
+        Ok(answer.allow(allow))
+    }
+
+    fn expect_method(&self, allow: Allow) -> Result<(), ApiError> {
+        if allow.permits(&self.head.method) {
+            Ok(())
+        } else {
+            Err(ApiError::method_not_allowed(&self.head.method, self.path, allow))
+        }
+    }
+
+    /// The answer to OPTIONS: what `Allow` says, and where one is.
+    fn options(&self, allow: Allow) -> Answer {
+        let parent = address::parent_href(self.path);
+        Answer::document(&json!({ "meta": { "href": self.path, "parent": parent } })).allow(allow)
+    }
+
+    /// The caller's login. Routes that may be used without one do not ask.
+    fn login(&self) -> Result<&Arc<Login>, ApiError> {
+        self.login.as_ref().ok_or_else(|| ApiError::unauthenticated(self.path))
+    }
+
+    fn remaining_seconds(&self) -> u64 {
+        self.service.logins.idle().as_secs()
+    }
+
+    /// A JSON body; `None` when there is none.
+    async fn json(&self, body: RequestBody) -> Result<Option<Value>, ApiError> {
+        if body.is_empty() {
+            return Ok(None);
+        }
+        let limits = &self.service.options.limits;
+        let bytes = body.read(limits.body_bytes, limits.body_timeout).await?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        self.expect_json_type()?;
+        Ok(Some(crate::json::decode(&bytes, limits.json_depth)?))
+    }
+
+    /// A JSON body where one is needed.
+    async fn json_needed(&self, body: RequestBody) -> Result<Value, ApiError> {
+        let missing = || ApiError::invalid_body("The request needs a JSON body");
+        self.json(body).await?.ok_or_else(missing)
+    }
+
+    // A browser sends a form's types across sites without asking, with the cookie; so a body of
+    // another declared type is refused. Without a body the type says nothing (checklist 5, 24).
+    fn expect_json_type(&self) -> Result<(), ApiError> {
+        let Some(declared) = self.head.headers.get(hyper::header::CONTENT_TYPE) else {
+            return Ok(());
+        };
+        let declared = declared.to_str().unwrap_or("an unreadable type");
+        let essence = declared.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+        if essence == "application/json" || essence.ends_with("+json") {
+            Ok(())
+        } else {
+            Err(ApiError::not_json(declared))
+        }
+    }
+}

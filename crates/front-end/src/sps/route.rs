@@ -1,0 +1,182 @@
+//! A route is data: what a path names, before anybody is asked who they are.
+
+use config_tree::NodePath;
+use hyper::Method;
+
+use crate::respond::Allow;
+use crate::sps::address;
+
+/// What a request path names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// `/api`
+    Root,
+    /// `/api/authentication`
+    Authentication,
+    /// `/api/authentication/types`
+    AuthenticationTypes,
+    /// `/api/authentication/login_methods`
+    LoginMethods,
+    /// `/api/info`
+    Info,
+    /// `/api/setup`
+    Setup,
+    /// `/api/transaction`
+    Transaction,
+    /// `/api/transaction/changes`
+    TransactionChanges,
+    /// `/api/configuration` and below
+    Node(NodePath),
+    /// `<collection>/@order`
+    Order(NodePath),
+    /// Below `/api`, and nothing
+    Unknown,
+}
+
+/// Why a path names nothing at all.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum RouteError {
+    /// It cannot be decoded.
+    Undecodable,
+}
+
+impl Route {
+    /// Reads a path that begins with `/api`.
+    pub(crate) fn parse(path: &str) -> Result<Self, RouteError> {
+        let segments = address::segments(path).ok_or(RouteError::Undecodable)?;
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        Ok(match segments.as_slice() {
+            ["api"] => Self::Root,
+            ["api", "authentication"] => Self::Authentication,
+            ["api", "authentication", "types"] => Self::AuthenticationTypes,
+            ["api", "authentication", "login_methods"] => Self::LoginMethods,
+            ["api", "info"] => Self::Info,
+            ["api", "setup"] => Self::Setup,
+            ["api", "transaction"] => Self::Transaction,
+            ["api", "transaction", "changes"] => Self::TransactionChanges,
+            ["api", "configuration", rest @ ..] => Self::below_configuration(rest),
+            _ => Self::Unknown,
+        })
+    }
+
+    fn below_configuration(segments: &[&str]) -> Self {
+        let (segments, order) = match segments.split_last() {
+            Some((&"@order", front)) => (front.to_vec(), true),
+            Some((last, front)) => match last.strip_suffix("@order") {
+                Some(key) => (front.iter().copied().chain([key]).collect(), true),
+                None => (segments.to_vec(), false),
+            },
+            None => (Vec::new(), false),
+        };
+        match NodePath::from_segments(segments) {
+            Ok(path) if order => Self::Order(path),
+            Ok(path) => Self::Node(path),
+            Err(_) => Self::Unknown,
+        }
+    }
+
+    /// Whether the route may be used without a session.
+    pub(crate) fn is_anonymous(&self) -> bool {
+        matches!(
+            self,
+            Self::Authentication
+                | Self::AuthenticationTypes
+                | Self::LoginMethods
+                | Self::Info
+                | Self::Setup
+        )
+    }
+
+    /// The methods of a route that has the same everywhere; nodes have their own.
+    pub(crate) fn allow(&self) -> Allow {
+        match self {
+            Self::Root
+            | Self::AuthenticationTypes
+            | Self::LoginMethods
+            | Self::Info
+            | Self::Setup
+            | Self::TransactionChanges
+            | Self::Node(_)
+            | Self::Unknown => Allow::GET,
+            Self::Authentication => Allow { delete: true, ..Allow::GET },
+            Self::Transaction => Allow { get: true, post: true, put: true, delete: true },
+            Self::Order(_) => Allow { put: true, ..Allow::GET },
+        }
+    }
+
+    /// The route's name in logs and metrics.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Authentication => "authentication",
+            Self::AuthenticationTypes => "authentication_types",
+            Self::LoginMethods => "login_methods",
+            Self::Info => "info",
+            Self::Setup => "setup",
+            Self::Transaction => "transaction",
+            Self::TransactionChanges => "transaction_changes",
+            Self::Node(_) => "node",
+            Self::Order(_) => "order",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// The verb of a method at a route, as it is called in every layer below.
+pub(crate) fn verb(route: &Route, method: &Method) -> &'static str {
+    match (route, method.as_str()) {
+        (Route::Authentication, "GET") => "session_open",
+        (Route::Authentication, "DELETE") => "session_end",
+        (Route::Transaction, "GET") => "transaction_status",
+        (Route::Transaction, "POST") => "transaction_open",
+        (Route::Transaction, "PUT") => "transaction_commit",
+        (Route::Transaction, "DELETE") => "transaction_rollback",
+        (Route::TransactionChanges, _) => "transaction_changes",
+        (Route::Node(_), "GET" | "HEAD") => "node_get",
+        (Route::Node(_), "POST") => "node_create",
+        (Route::Node(_), "PUT") => "node_put",
+        (Route::Node(_), "DELETE") => "node_delete",
+        (Route::Order(_), "PUT") => "collection_reorder",
+        (route, _) => route.name(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(path: &str) -> Route {
+        Route::Node(NodePath::parse(path).unwrap())
+    }
+
+    fn order(path: &str) -> Route {
+        Route::Order(NodePath::parse(path).unwrap())
+    }
+
+    #[test]
+    fn paths_and_what_they_name() {
+        for (path, expected) in [
+            ("/api", Route::Root),
+            ("/api//", Route::Root),
+            ("/api/authentication/", Route::Authentication),
+            ("/api/authentication/types", Route::AuthenticationTypes),
+            ("/api/authentication/login_methods", Route::LoginMethods),
+            ("/api/info", Route::Info),
+            ("/api/setup/", Route::Setup),
+            ("/api/transaction/", Route::Transaction),
+            ("/api/transaction/changes", Route::TransactionChanges),
+            ("/api/configuration", node("/")),
+            ("/api/configuration//management/email/", node("/management/email")),
+            ("/api/configuration/ssh/connections/@order", order("/ssh/connections")),
+            ("/api/configuration/ssh/connections@order", order("/ssh/connections")),
+            ("/api/configuration/@order", order("/")),
+            ("/api/configuration/a%2Fb", Route::Unknown),
+            ("/api/configuration/..", Route::Unknown),
+            ("/api/nothing", Route::Unknown),
+            ("/api/transaction/changes/x", Route::Unknown),
+        ] {
+            assert_eq!(Route::parse(path), Ok(expected), "{path}");
+        }
+        assert_eq!(Route::parse("/api/%ff"), Err(RouteError::Undecodable));
+    }
+}

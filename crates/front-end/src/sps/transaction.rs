@@ -1,0 +1,149 @@
+//! `/api/transaction`: what is open, open, commit, roll back, and what has changed.
+
+use std::sync::Arc;
+
+use hyper::Method;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use transaction_engine::{Committed, Error, Session};
+
+use super::{Call, changelog};
+use crate::error::ApiError;
+use crate::metrics::CommitOutcome;
+use crate::respond::Answer;
+use crate::transport::RequestBody;
+
+impl Call<'_> {
+    pub(super) async fn transaction(&self, body: RequestBody) -> Result<Answer, ApiError> {
+        let session = &self.login()?.session;
+        let engine = &self.service.engine;
+        match self.head.method {
+            Method::POST => {
+                expect_nothing(self.json(body).await?)?;
+                // A holder whose session is over must not stand in the way until it is noticed.
+                self.service.logins.expire();
+                engine.transaction_open(session)?;
+                Ok(self.status(session))
+            }
+            Method::PUT => {
+                let message = self.command(self.json(body).await?)?;
+                self.transaction_commit(session, message).await?;
+                Ok(self.status(session))
+            }
+            Method::DELETE => {
+                engine.transaction_rollback(session)?;
+                let meta = json!({ "href": "/api/transaction", "parent": "/api" });
+                Ok(Answer::document(&json!({ "meta": meta })))
+            }
+            _ => Ok(self.status(session)),
+        }
+    }
+
+    pub(super) fn transaction_changes(&self) -> Result<Answer, ApiError> {
+        let engine = &self.service.engine;
+        let changes = engine.transaction_changes(&self.login()?.session);
+        Ok(Answer::document(&json!({
+            "changes": changelog::entries(engine.catalog(), &changes),
+            "meta": {
+                "href": "/api/transaction/changes",
+                "parent": "/api/transaction",
+                "remaining_seconds": self.remaining_seconds(),
+                "transaction": "/api/transaction",
+            },
+        })))
+    }
+
+    // Both eras' members side by side: `body.status` for present clients, `transaction.status` for
+    // those of the 5.x guide (core protocol §4.3).
+    fn status(&self, session: &Session) -> Answer {
+        let status = self.service.engine.transaction_status(session);
+        let text = if status.open { "open" } else { "closed" };
+        let mut meta = json!({
+            "href": "/api/transaction",
+            "parent": "/api",
+            "remaining_seconds": self.remaining_seconds(),
+        });
+        if status.changed {
+            meta["changes"] = json!("/api/transaction/changes");
+        }
+        Answer::document(&json!({
+            "body": { "commit_message": "optional", "status": text },
+            "key": "transaction",
+            "meta": meta,
+            "transaction": { "status": text },
+        }))
+    }
+
+    // The commit goes on when the client goes away: it belongs to the writer from here on.
+    async fn transaction_commit(
+        &self,
+        session: &Arc<Session>,
+        message: Option<String>,
+    ) -> Result<Committed, ApiError> {
+        let started = Instant::now();
+        let (answer, answered) = oneshot::channel();
+        self.service.engine.transaction_commit_begin(session, message, move |result| {
+            // Nobody may be listening any more.
+            let _ = answer.send(result);
+        });
+        let result = answered.await.map_err(|_| ApiError::internal())?;
+        self.service.metrics.commit(outcome(&result), started.elapsed());
+        Ok(result?)
+    }
+
+    // What `PUT /api/transaction` was sent: the message of a commit, or a refusal.
+    fn command(&self, body: Option<Value>) -> Result<Option<String>, ApiError> {
+        const FORM: &str = "Send {\"status\": \"commit\"}, with \"message\" if you like";
+        let body = match body {
+            Some(body) => body,
+            None if self.service.options.lenient_commit => return Ok(None),
+            None => return Err(ApiError::invalid_body(format!("The body is empty. {FORM}"))),
+        };
+        let Value::Object(mut members) = body else {
+            return Err(ApiError::syntactic(FORM, ""));
+        };
+        match members.remove("status") {
+            Some(Value::String(status)) if status == "commit" => {}
+            Some(_) => {
+                return Err(ApiError::syntactic("The only status to set is \"commit\"", "/status"));
+            }
+            None => return Err(ApiError::syntactic(FORM, "/status")),
+        }
+        let mut message = None;
+        for name in ["message", "commit_message"] {
+            match members.remove(name) {
+                None | Some(Value::Null) => {}
+                Some(Value::String(text)) => message = Some(text),
+                Some(_) => {
+                    let pointer = format!("/{name}");
+                    return Err(ApiError::syntactic("A commit message is a string", &pointer));
+                }
+            }
+        }
+        match members.keys().next() {
+            Some(name) => {
+                let sentence = format!("`{name}` is unknown here. {FORM}");
+                Err(ApiError::syntactic(sentence, &format!("/{name}")))
+            }
+            None => Ok(message),
+        }
+    }
+}
+
+fn expect_nothing(body: Option<Value>) -> Result<(), ApiError> {
+    match body {
+        None => Ok(()),
+        Some(Value::Object(members)) if members.is_empty() => Ok(()),
+        Some(_) => Err(ApiError::syntactic("Opening a transaction takes no body", "")),
+    }
+}
+
+fn outcome(result: &Result<Committed, Error>) -> CommitOutcome {
+    match result {
+        Ok(_) => CommitOutcome::Committed,
+        Err(Error::Conflict { .. }) => CommitOutcome::Conflict,
+        Err(Error::Store(_)) => CommitOutcome::Failed,
+        Err(_) => CommitOutcome::Rejected,
+    }
+}

@@ -1,0 +1,179 @@
+//! Reading a request's body: bounded in size, bounded in time, erased afterwards.
+//!
+//! hyper bounds neither; its maintainers call both the application's job. A size that the client
+//! announces is refused before a byte is read; a size it does not announce is refused as soon as it is
+//! passed. The time is a limit on the whole body, not on the gap between two bytes, because a client
+//! that drips one byte a second passes every gap limit.
+//!
+//! Bodies hold passwords and private keys. The collected bytes are zeroized when dropped, and growing
+//! the buffer goes through [`grow`], because a plain `Vec` leaves its old copy behind in freed memory.
+//! The pieces hyper read from the socket are out of our reach: this is hygiene, not a guarantee.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming, SizeHint};
+use zeroize::Zeroizing;
+
+/// The first piece of memory set aside for a body: what a client merely announces costs no more.
+const FIRST_CAPACITY: usize = 16 * 1024;
+
+/// A body that has not been read yet.
+pub struct RequestBody(Source);
+
+enum Source {
+    Wire(Incoming),
+    Memory(Full<Bytes>),
+}
+
+/// Why a body could not be read.
+///
+/// After any of these the rest of the body may still be on its way: the answer must carry
+/// `connection: close`, so that the next request is not looked for in the middle of this one.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The body is, or announces itself to be, larger than allowed here.
+    #[error("the request body is larger than the {limit} bytes allowed here")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The body did not arrive in time.
+    #[error("the request body did not arrive completely within {limit:?}")]
+    Stalled {
+        /// The time it had.
+        limit: Duration,
+    },
+    /// The connection ended, or its framing broke, before the body was complete.
+    #[error("the request body broke off before it was complete")]
+    Broken(#[source] hyper::Error),
+}
+
+/// Shows how much there is to read, and nothing of it.
+impl std::fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let hint = match &self.0 {
+            Source::Wire(body) => body.size_hint(),
+            Source::Memory(body) => body.size_hint(),
+        };
+        f.debug_tuple("RequestBody").field(&hint).finish()
+    }
+}
+
+impl RequestBody {
+    pub(crate) fn wire(incoming: Incoming) -> Self {
+        Self(Source::Wire(incoming))
+    }
+
+    /// A body already in memory, for tests of handlers.
+    pub fn memory(bytes: impl Into<Bytes>) -> Self {
+        Self(Source::Memory(Full::new(bytes.into())))
+    }
+
+    /// Whether there certainly is nothing to read. `false` is no promise: a chunked body may turn out
+    /// to be empty.
+    pub fn is_empty(&self) -> bool {
+        match &self.0 {
+            Source::Wire(body) => body.is_end_stream() || body.size_hint().exact() == Some(0),
+            Source::Memory(body) => body.is_end_stream(),
+        }
+    }
+
+    /// Reads the body to its end.
+    pub async fn read(
+        self,
+        max_bytes: usize,
+        deadline: Duration,
+    ) -> Result<Zeroizing<Vec<u8>>, BodyError> {
+        let collecting = async {
+            match self.0 {
+                Source::Wire(body) => collect(body, max_bytes, BodyError::Broken).await,
+                Source::Memory(body) => collect(body, max_bytes, |never| match never {}).await,
+            }
+        };
+        match tokio::time::timeout(deadline, collecting).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(BodyError::Stalled { limit: deadline }),
+        }
+    }
+}
+
+async fn collect<B>(
+    mut body: B,
+    max_bytes: usize,
+    broken: impl Fn(B::Error) -> BodyError,
+) -> Result<Zeroizing<Vec<u8>>, BodyError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let too_large = || BodyError::TooLarge { limit: max_bytes };
+    let announced = announced(&body.size_hint());
+    if announced > max_bytes {
+        return Err(too_large());
+    }
+    let mut collected = Zeroizing::new(Vec::with_capacity(announced.min(FIRST_CAPACITY)));
+    while let Some(frame) = body.frame().await {
+        // Trailers are read and dropped: nothing here has a use for them.
+        let Ok(data) = frame.map_err(&broken)?.into_data() else { continue };
+        if data.len() > max_bytes - collected.len() {
+            return Err(too_large());
+        }
+        grow(&mut collected, data.len());
+        collected.extend_from_slice(&data);
+    }
+    Ok(collected)
+}
+
+/// The least size the body can have; the Content-Length, where one was sent.
+fn announced(hint: &SizeHint) -> usize {
+    usize::try_from(hint.lower()).unwrap_or(usize::MAX)
+}
+
+/// Makes room for `more` bytes. The old memory is erased when `collected`'s former value is dropped.
+fn grow(collected: &mut Zeroizing<Vec<u8>>, more: usize) {
+    let needed = collected.len() + more;
+    if needed > collected.capacity() {
+        let mut larger = Vec::with_capacity(needed.max(collected.capacity() * 2));
+        larger.extend_from_slice(collected);
+        *collected = Zeroizing::new(larger);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(60);
+
+    async fn read(bytes: &'static [u8], max: usize) -> Result<Vec<u8>, BodyError> {
+        RequestBody::memory(bytes).read(max, SOON).await.map(|read| read.to_vec())
+    }
+
+    #[tokio::test]
+    async fn limit_is_inclusive() {
+        assert_eq!(read(b"12345", 5).await.unwrap(), b"12345");
+        assert!(matches!(read(b"123456", 5).await, Err(BodyError::TooLarge { limit: 5 })));
+        assert_eq!(read(b"", 0).await.unwrap(), b"");
+    }
+
+    #[test]
+    fn emptiness_is_known_without_reading() {
+        assert!(RequestBody::memory("").is_empty());
+        assert!(!RequestBody::memory("x").is_empty());
+    }
+
+    #[test]
+    fn growing_keeps_the_content() {
+        let mut collected = Zeroizing::new(b"abc".to_vec());
+        grow(&mut collected, 1000);
+        assert_eq!(**collected, *b"abc");
+        assert!(collected.capacity() >= 1003);
+    }
+
+    #[test]
+    fn sentences_name_the_limit() {
+        let stalled = BodyError::Stalled { limit: Duration::from_secs(30) };
+        assert_eq!(stalled.to_string(), "the request body did not arrive completely within 30s");
+    }
+}

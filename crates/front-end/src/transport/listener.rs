@@ -1,0 +1,530 @@
+//! Addresses to listen on, the loop that accepts, and the end of it all.
+//!
+//! A connection has to pass three gates before a byte of HTTP is read: the limit over all listeners,
+//! the limit for its address, and, on a TLS port, the handshake in time. Who is over a limit is closed
+//! at once: a queue would only move the waiting to where nobody sees it.
+//!
+//! Each listener owns its connections, so stopping is a tree that folds up: the listeners stop
+//! accepting, each asks its connections to finish, and aborts those that have not when the time is up.
+//! `drain` therefore always returns, whatever the peers do.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use super::connection::{self, Peer, Protocol};
+use super::{CertificateSlot, Handler, Limits};
+use crate::metrics::{ConnectionRefusal, Metrics, OpenConnection};
+
+/// The pause after an accept that failed for want of files or memory: without it the loop would spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How a listener is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Clear text.
+    Http,
+    /// TLS.
+    Https,
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        })
+    }
+}
+
+/// An address to listen on, as in `https://127.0.0.1:8443`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenUrl {
+    /// Clear text or TLS.
+    pub scheme: Scheme,
+    /// A name or an address; an IPv6 address without its brackets.
+    pub host: String,
+    /// The port; 0 asks the system for a free one.
+    pub port: u16,
+}
+
+/// What is wrong with a listening address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the listening address {url:?} {fault}; an example is \"https://127.0.0.1:8443\"")]
+pub struct ListenUrlError {
+    url: String,
+    fault: &'static str,
+}
+
+impl ListenUrlError {
+    /// What is wrong, as the rest of a sentence whose subject is the address.
+    pub fn fault(&self) -> &'static str {
+        self.fault
+    }
+}
+
+impl ListenUrl {
+    /// Whether only this machine can reach it. A name counts only if it is `localhost`: what any other
+    /// name will stand for when it is looked up is not known here.
+    pub fn is_loopback(&self) -> bool {
+        match self.host.parse::<IpAddr>() {
+            Ok(address) => address.to_canonical().is_loopback(),
+            Err(_) => self.host.eq_ignore_ascii_case("localhost"),
+        }
+    }
+
+    /// Starts listening, so that connections wait in the system's queue until [`Server::start`].
+    pub async fn bind(&self) -> Result<BoundListener, BindError> {
+        let bound = async {
+            let listener = TcpListener::bind((self.host.as_str(), self.port)).await?;
+            let address = listener.local_addr()?;
+            Ok(BoundListener { scheme: self.scheme, address, listener })
+        };
+        bound.await.map_err(|source| BindError { url: self.clone(), source })
+    }
+
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let (scheme, rest) = match text.split_once("://") {
+            Some(("http", rest)) => (Scheme::Http, rest),
+            Some(("https", rest)) => (Scheme::Https, rest),
+            _ => return Err("does not begin with \"http://\" or \"https://\""),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        if rest.contains(['/', '?', '#', '@']) {
+            return Err("has more than a host and a port in it");
+        }
+        let (host, port) = match rest.strip_prefix('[') {
+            Some(bracketed) => {
+                let (host, port) =
+                    bracketed.split_once(']').ok_or("has no \"]\" after its IPv6 address")?;
+                host.parse::<Ipv6Addr>()
+                    .map_err(|_| "has something other than an IPv6 address in brackets")?;
+                (host, port.strip_prefix(':').ok_or("has no port")?)
+            }
+            None => rest.rsplit_once(':').ok_or("has no port")?,
+        };
+        if host.is_empty() {
+            return Err("has no host");
+        }
+        if host.contains(':') && !rest.starts_with('[') {
+            return Err("has an IPv6 address without brackets");
+        }
+        let is_name = |host: &str| {
+            host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
+                // Only digits and dots, and yet no address: a mistyped one, not a name.
+                && !host.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        };
+        if host.parse::<IpAddr>().is_err() && !is_name(host) {
+            return Err("has a host that is neither an IP address nor a name");
+        }
+        let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = port
+            .parse()
+            .ok()
+            .filter(|_| digits)
+            .ok_or("has a port that is not a number from 0 to 65535")?;
+        Ok(Self { scheme, host: host.to_owned(), port })
+    }
+}
+
+impl FromStr for ListenUrl {
+    type Err = ListenUrlError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text).map_err(|fault| ListenUrlError { url: text.to_owned(), fault })
+    }
+}
+
+impl fmt::Display for ListenUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scheme, host, port } = self;
+        match host.contains(':') {
+            true => write!(f, "{scheme}://[{host}]:{port}"),
+            false => write!(f, "{scheme}://{host}:{port}"),
+        }
+    }
+}
+
+/// Why a listener could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {url}")]
+pub struct BindError {
+    url: ListenUrl,
+    source: io::Error,
+}
+
+/// An open listener. Its `Display` is its real address: `https://127.0.0.1:43121`.
+#[derive(Debug)]
+pub struct BoundListener {
+    scheme: Scheme,
+    address: SocketAddr,
+    listener: TcpListener,
+}
+
+impl BoundListener {
+    /// Clear text or TLS.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// The real address, port included.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl fmt::Display for BoundListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.address)
+    }
+}
+
+/// The running listeners. Dropping it stops them as [`drain`](Self::drain) does, in the background.
+#[derive(Debug)]
+pub struct Server {
+    stop: watch::Sender<bool>,
+    accepting: Vec<JoinHandle<Drained>>,
+}
+
+/// What became of the connections that were open when the server was told to stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that finished by themselves.
+    pub finished: usize,
+    /// Connections that were cut off because the time was up.
+    pub cut_off: usize,
+}
+
+impl Server {
+    /// Accepts connections on all `listeners` from now on. To be called inside a tokio runtime.
+    ///
+    /// A TLS listener with an empty `tls` slot refuses every handshake until a certificate is set.
+    pub fn start<H: Handler>(
+        listeners: Vec<BoundListener>,
+        handler: Arc<H>,
+        limits: Limits,
+        metrics: Metrics,
+        tls: Arc<CertificateSlot>,
+    ) -> Self {
+        let (stop, stopping) = watch::channel(false);
+        let acceptor = TlsAcceptor::from(Arc::new(tls.server_config()));
+        let admission = Arc::new(Admission::new(&limits));
+        let limits = Arc::new(limits);
+        let accept = |bound: BoundListener| {
+            let acceptor = match bound.scheme {
+                Scheme::Http => None,
+                Scheme::Https => Some(acceptor.clone()),
+            };
+            let port = Port {
+                handler: Arc::clone(&handler),
+                limits: Arc::clone(&limits),
+                metrics: metrics.clone(),
+                admission: Arc::clone(&admission),
+                acceptor,
+                stop: stopping.clone(),
+            };
+            tokio::spawn(port.run(bound))
+        };
+        Self { accepting: listeners.into_iter().map(accept).collect(), stop }
+    }
+
+    /// Stops accepting, lets the requests under way finish, and cuts off what is left after
+    /// [`Limits::drain_timeout`].
+    pub async fn drain(self) -> Drained {
+        self.stop.send_replace(true);
+        let mut total = Drained::default();
+        for accepting in self.accepting {
+            // A listener's task that panicked has aborted its connections by dropping them.
+            let Drained { finished, cut_off } = accepting.await.unwrap_or_default();
+            total.finished += finished;
+            total.cut_off += cut_off;
+        }
+        total
+    }
+}
+
+/// Everything that the connections of one listener share.
+struct Port<H> {
+    handler: Arc<H>,
+    limits: Arc<Limits>,
+    metrics: Metrics,
+    admission: Arc<Admission>,
+    acceptor: Option<TlsAcceptor>,
+    stop: watch::Receiver<bool>,
+}
+
+impl<H> Clone for Port<H> {
+    fn clone(&self) -> Self {
+        let Self { handler, limits, metrics, admission, acceptor, stop } = self;
+        Self {
+            handler: Arc::clone(handler),
+            limits: Arc::clone(limits),
+            metrics: metrics.clone(),
+            admission: Arc::clone(admission),
+            acceptor: acceptor.clone(),
+            stop: stop.clone(),
+        }
+    }
+}
+
+impl<H: Handler> Port<H> {
+    async fn run(self, bound: BoundListener) -> Drained {
+        let mut stop = self.stop.clone();
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                // In this order: what ends because of the stop is counted after the loop, and a flood
+                // of new connections does not keep the ended ones from being cleared away.
+                biased;
+                () = connection::stopped(&mut stop) => break,
+                Some(_) = connections.join_next() => {}
+                accepted = bound.listener.accept() => match accepted {
+                    Ok((stream, address)) => self.admit(stream, address, &mut connections),
+                    Err(error) => self.pause_after(&error).await,
+                },
+            }
+        }
+        // The port is free from here on, while the last requests are still being answered.
+        drop(bound);
+        self.finish(connections).await
+    }
+
+    fn admit(&self, stream: TcpStream, address: SocketAddr, connections: &mut JoinSet<()>) {
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let seat = match self.admission.admit(address.ip()) {
+            Ok(seat) => seat,
+            Err(reason) => {
+                self.metrics.connection_refused(reason);
+                tracing::debug!(peer = %address, ?reason, "connection refused");
+                return;
+            }
+        };
+        let open = self.metrics.connection_opened();
+        connections.spawn(self.clone().serve(
+            stream,
+            address,
+            Occupied { _seat: seat, _open: open },
+        ));
+    }
+
+    /// A peer that gave up while it waited in the queue is no reason to wait; lack of files or memory
+    /// is, until a connection ends.
+    async fn pause_after(&self, error: &io::Error) {
+        use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+        if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+            self.metrics.connection_refused(ConnectionRefusal::Resources);
+            tracing::warn!(%error, "cannot accept a connection");
+            sleep(ACCEPT_PAUSE).await;
+        }
+    }
+
+    /// Serves one connection; what it occupies is given back at the end, also when this is aborted.
+    async fn serve(self, stream: TcpStream, address: SocketAddr, _occupied: Occupied) {
+        // Answers are small and final: waiting to fill a packet only adds delay.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(peer = %address, %error, "cannot set TCP_NODELAY");
+        }
+        let Self { handler, limits, metrics, admission: _, acceptor, mut stop } = self;
+        let peer = Peer { address, secure: acceptor.is_some() };
+        let Some(acceptor) = acceptor else {
+            let io = TokioIo::new(stream);
+            connection::serve(io, Protocol::Http1, peer, handler, limits, stop).await;
+            return;
+        };
+        let handshake = tokio::select! {
+            handshake = timeout(limits.tls_timeout, acceptor.accept(stream)) => handshake,
+            // Nothing has been asked yet, so nothing is lost.
+            () = connection::stopped(&mut stop) => return,
+        };
+        match handshake {
+            Ok(Ok(stream)) => {
+                let protocol = match stream.get_ref().1.alpn_protocol() {
+                    Some(b"h2") => Protocol::Http2,
+                    _ => Protocol::Http1,
+                };
+                let io = TokioIo::new(stream);
+                connection::serve(io, protocol, peer, handler, limits, stop).await;
+            }
+            Ok(Err(error)) => {
+                metrics.connection_refused(ConnectionRefusal::Handshake);
+                tracing::debug!(peer = %address, %error, "TLS handshake failed");
+            }
+            Err(_) => {
+                metrics.connection_refused(ConnectionRefusal::HandshakeTimeout);
+                tracing::debug!(peer = %address, "TLS handshake took too long");
+            }
+        }
+    }
+
+    async fn finish(&self, mut connections: JoinSet<()>) -> Drained {
+        let mut drained = Drained::default();
+        let finishing = async {
+            while connections.join_next().await.is_some() {
+                drained.finished += 1;
+            }
+        };
+        if timeout(self.limits.drain_timeout, finishing).await.is_err() {
+            drained.cut_off = connections.len();
+            connections.shutdown().await;
+        }
+        drained
+    }
+}
+
+/// What an admitted connection holds as long as it is open.
+struct Occupied {
+    _seat: Seat,
+    _open: OpenConnection,
+}
+
+/// Who may connect.
+struct Admission {
+    all: Arc<Semaphore>,
+    per_address: usize,
+    /// Open connections by address; an address without any is not in here.
+    by_address: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// The right to one connection, given back when dropped.
+struct Seat {
+    admission: Arc<Admission>,
+    address: IpAddr,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Admission {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
+            per_address: limits.connections_per_address,
+            by_address: Mutex::default(),
+        }
+    }
+
+    fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Seat, ConnectionRefusal> {
+        let address = network(address);
+        let permit = Arc::clone(&self.all)
+            .try_acquire_owned()
+            .map_err(|_| ConnectionRefusal::Connections)?;
+        match self.by_address.lock().entry(address) {
+            Entry::Occupied(mut open) if *open.get() < self.per_address => *open.get_mut() += 1,
+            Entry::Vacant(none) if self.per_address > 0 => {
+                none.insert(1);
+            }
+            _ => return Err(ConnectionRefusal::Address),
+        }
+        Ok(Seat { admission: Arc::clone(self), address, _permit: permit })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut open) = self.admission.by_address.lock().entry(self.address) {
+            *open.get_mut() -= 1;
+            if *open.get() == 0 {
+                open.remove();
+            }
+        }
+    }
+}
+
+/// What counts as one address: an IPv6 host commands a whole /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) if !address.is_loopback() => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
+        }
+        address => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_read_and_written() {
+        for text in [
+            "https://127.0.0.1:8443",
+            "http://127.0.0.1:0",
+            "http://[::1]:80",
+            "https://localhost:8443",
+        ] {
+            let url: ListenUrl = text.parse().unwrap();
+            assert_eq!(url.to_string(), text);
+            assert!(url.is_loopback(), "{text}");
+        }
+        for text in ["https://0.0.0.0:443", "http://[::]:80", "https://box.example:8443"] {
+            assert!(!text.parse::<ListenUrl>().unwrap().is_loopback(), "{text}");
+        }
+        assert_eq!("http://localhost:80/".parse::<ListenUrl>().unwrap().port, 80);
+    }
+
+    #[test]
+    fn faults_of_urls_are_named() {
+        let table = [
+            ("127.0.0.1:8443", "does not begin with"),
+            ("ftp://127.0.0.1:1", "does not begin with"),
+            ("https://127.0.0.1", "has no port"),
+            ("https://:8443", "has no host"),
+            ("https://127.0.0.1:", "has a port that is not a number"),
+            ("https://127.0.0.1:+1", "has a port that is not a number"),
+            ("https://127.0.0.1:65536", "has a port that is not a number"),
+            ("https://127.0.0.1:1/api", "has more than a host and a port"),
+            ("https://::1:80", "has an IPv6 address without brackets"),
+            ("https://[::1:80", "has no \"]\""),
+            ("https://[::1]80", "has no port"),
+            ("https://[box]:80", "has something other than an IPv6 address in brackets"),
+        ];
+        for (text, fault) in table {
+            let error = text.parse::<ListenUrl>().unwrap_err().to_string();
+            assert!(error.contains(fault), "{text}: {error}");
+            assert!(error.ends_with("an example is \"https://127.0.0.1:8443\""), "{error}");
+        }
+    }
+
+    #[test]
+    fn seats_are_limited_and_given_back() {
+        let limits = Limits { connections: 3, connections_per_address: 2, ..Limits::default() };
+        let admission = Arc::new(Admission::new(&limits));
+        let [one, two]: [IpAddr; 2] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().unwrap());
+
+        let first = admission.admit(one).unwrap_or_else(|_| unreachable!());
+        let _second = admission.admit(one);
+        assert_eq!(admission.admit(one).err(), Some(ConnectionRefusal::Address));
+        let _third = admission.admit(two);
+        assert_eq!(admission.admit(two).err(), Some(ConnectionRefusal::Connections));
+        drop(first);
+        assert!(admission.admit(two).is_ok());
+        assert_eq!(admission.by_address.lock().len(), 2);
+    }
+
+    #[test]
+    fn ipv6_hosts_count_by_their_network() {
+        let network_of = |text: &str| network(text.parse().unwrap()).to_string();
+        assert_eq!(network_of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(network_of("::1"), "::1");
+        assert_eq!(network_of("192.0.2.1"), "192.0.2.1");
+    }
+
+    #[tokio::test]
+    async fn occupied_port_is_named() {
+        let first = "http://127.0.0.1:0".parse::<ListenUrl>().unwrap().bind().await.unwrap();
+        let again: ListenUrl = first.to_string().parse().unwrap();
+        let error = again.bind().await.unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot listen on {first}"));
+    }
+}

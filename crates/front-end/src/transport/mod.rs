@@ -1,0 +1,34 @@
+//! From a listening address to a decoded request head, a bounded body and an answer.
+//!
+//! hyper is known here and nowhere else. It parses HTTP well, and it leaves gaps which a daemon that
+//! faces strangers has to close itself: a connection that never speaks, half an HTTP/2 preface, a body
+//! that stalls, an answer nobody reads. Each of them has one guard, and each guard one home:
+//!
+//! | who misbehaves | what ends it | where |
+//! |---|---|---|
+//! | too many connections, or too many from one address | closed at once, counted | `listener` |
+//! | connects to a TLS port and says nothing | `tls_timeout` | `listener` |
+//! | sends no request, or idles between two | `header_timeout` | `connection` |
+//! | drips its header, sends too much of it | hyper's header timeout and sizes | `connection` |
+//! | stalls or overfills its body | `body_timeout`, `body_bytes` | `body` |
+//! | does not read the answer | `body_timeout` without one byte taken | `connection` |
+//! | resets HTTP/2 streams faster than it opens them | reset limits | `connection` |
+//!
+//! What an answer looks like is not decided here: the layer above implements [`Handler`]. Only the
+//! handful of answers that hyper makes before there is a request (400, 414 and 431 for a head that
+//! cannot be parsed or is too large) have no body; nobody could say in which dialect to write one.
+
+mod limits;
+pub use limits::Limits;
+
+mod listener;
+pub use listener::{BindError, BoundListener, Drained, ListenUrl, ListenUrlError, Scheme, Server};
+
+mod tls;
+pub use tls::{CertificateSlot, SelfSigned, TlsError, self_signed};
+
+mod connection;
+pub use connection::{Handler, HeadError, Request, check_head};
+
+mod body;
+pub use body::{BodyError, RequestBody};

@@ -1,0 +1,477 @@
+//! The verbs, in reading order: sessions, reads, changes, transactions.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use catalog::{Catalog, SecretReader};
+use config_tree::{Change, Key, NodePath, Tree};
+use serde_json::Value;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::clock::Clock;
+use crate::commit::{Applier, Committed, Request, Writer};
+use crate::desk::{Desk, Holder, Mode};
+use crate::error::{Error, Operation};
+use crate::revision::{RevisionNumber, RevisionRecord, Timestamp};
+use crate::secrets::Sealer;
+use crate::session::{Session, State};
+use crate::store::{CheckpointDir, RevisionLog, Store, StoreError};
+use crate::transaction::{OpenTransaction, Rules, allows};
+
+/// A committed tree.
+pub struct Revision {
+    /// Its number; each commit adds one.
+    pub number: RevisionNumber,
+    /// The configuration.
+    pub tree: Tree,
+    /// When it was committed.
+    pub time: Timestamp,
+    /// The commit that made it; nil for the empty tree.
+    pub commit_id: Uuid,
+}
+
+/// What an engine is made of.
+pub struct Options {
+    /// What may stand where.
+    pub catalog: Arc<Catalog>,
+    /// Where revisions are kept.
+    pub store: Box<dyn Store>,
+    /// Where whole trees are written now and then; none for a store that forgets anyway.
+    pub checkpoints: Option<CheckpointDir>,
+    /// After how many revisions a checkpoint is written.
+    pub checkpoint_every: u64,
+    /// Seals and opens secrets.
+    pub sealer: Arc<Sealer>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// How transactions get along.
+    pub mode: Mode,
+    /// How many nodes one transaction may change.
+    pub change_limit: usize,
+    /// Who acts on commits.
+    pub appliers: Vec<Arc<dyn Applier>>,
+}
+
+/// Makes a member that a factory default needs, such as a certificate, for a collection and a
+/// name; `None` where it knows no such thing.
+pub type Mint<'a> = dyn FnMut(&NodePath, &str) -> Option<(Key, Value)> + 'a;
+
+/// One configuration with its sessions, transactions and history.
+pub struct Engine {
+    shared: Arc<Shared>,
+    writer: Writer,
+    recovery_warnings: Vec<String>,
+}
+
+// What the verbs and the writer thread both use.
+pub(crate) struct Shared {
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) running: ArcSwap<Revision>,
+    pub(crate) log: RevisionLog,
+    pub(crate) sealer: Arc<Sealer>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) desk: Desk,
+    pub(crate) change_limit: usize,
+    pub(crate) checkpoint_every: u64,
+    pub(crate) appliers: Vec<Arc<dyn Applier>>,
+}
+
+/// The tree that a session sees at one moment. Holding it holds nobody up.
+pub enum View {
+    /// The last committed revision.
+    Running(Arc<Revision>),
+    /// The session's own transaction.
+    Staged(Tree),
+}
+
+/// What a session's transaction is like at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Whether one is open.
+    pub open: bool,
+    /// Whether it differs from its base.
+    pub changed: bool,
+}
+
+impl View {
+    /// The tree.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        match self {
+            Self::Running(revision) => &revision.tree,
+            Self::Staged(tree) => tree,
+        }
+    }
+}
+
+impl Engine {
+    /// Opens a store and brings it up to the catalog: what the catalog has and the store lacks is
+    /// committed with its default, on a fresh store everything.
+    ///
+    /// # Errors
+    /// A store that is in use, damaged or of an unknown format; defaults that break the rules.
+    pub fn open(options: Options, mint: &mut Mint<'_>) -> Result<Self, Error> {
+        let Options { catalog, store, checkpoints, sealer, clock, appliers, .. } = options;
+        let (log, recovered) = RevisionLog::open(store, checkpoints, catalog.skeleton())?;
+        let head = Revision {
+            number: recovered.number,
+            tree: recovered.tree,
+            time: recovered.last.as_ref().map_or(Timestamp::from_micros(0), |last| last.time),
+            commit_id: recovered.last.as_ref().map_or(Uuid::nil(), |last| last.commit_id),
+        };
+        let shared = Arc::new(Shared {
+            catalog,
+            running: ArcSwap::from_pointee(head),
+            log,
+            sealer,
+            clock,
+            desk: Desk::new(options.mode),
+            change_limit: options.change_limit,
+            checkpoint_every: options.checkpoint_every,
+            appliers,
+        });
+        shared.appliers.iter().for_each(|applier| applier.apply(&shared.running.load(), &[]));
+        let writer = Writer::start(Arc::clone(&shared))?;
+        let engine = Self { shared, writer, recovery_warnings: recovered.warnings };
+        engine.fill_in_defaults(mint)?;
+        Ok(engine)
+    }
+
+    // A default that nobody stores needs no minted member either, so those wait for their user.
+    fn fill_in_defaults(&self, mint: &mut Mint<'_>) -> Result<(), Error> {
+        let running = self.running();
+        let has_all = self.shared.catalog.endpoints().all(|endpoint| {
+            endpoint.default().is_none() || running.tree.body(endpoint.path()).is_some()
+        });
+        if has_all {
+            return Ok(());
+        }
+        let mut transaction = OpenTransaction::new(Arc::clone(&running), self.shared.clock.now());
+        let rules = Rules { change_limit: usize::MAX, ..self.shared.rules() };
+        let mut minted = Vec::new();
+        for (path, value) in self.shared.catalog.factory(mint) {
+            if self
+                .shared
+                .catalog
+                .endpoint(&path)
+                .is_some_and(|e| e.kind() == catalog::EndpointKind::Member)
+            {
+                minted.push((path, value));
+            } else if transaction.tree().body(&path).is_none() {
+                for (path, value) in minted.drain(..).chain([(path, value)]) {
+                    transaction.create_at(&rules, &path, &path, value)?;
+                }
+            } else {
+                minted.clear();
+            }
+        }
+        let fresh = running.number == RevisionNumber::new(0);
+        let message = if fresh { "Factory defaults" } else { "Defaults of new endpoints" };
+        let session = self.session_open("boxwood");
+        *session.state.lock() = State::Open(Box::new(transaction));
+        self.transaction_commit(&session, Some(message.to_owned())).map(drop)
+    }
+
+    /// Stops the writer after what it has accepted, and writes a checkpoint. Open transactions
+    /// are discarded with their sessions. Further commits are refused.
+    pub fn shutdown(&self) {
+        self.writer.stop();
+    }
+
+    // ===== Sessions =====
+
+    /// A session for a user who has proved to be one.
+    #[must_use]
+    pub fn session_open(&self, user: &str) -> Arc<Session> {
+        Arc::new(Session::new(user))
+    }
+
+    /// Ends a session: its transaction is rolled back, its lock released.
+    pub fn session_end(&self, session: &Session) {
+        let mut state = session.state.lock();
+        if let State::Committing { ended, .. } = &mut *state {
+            // The writer releases the lock when it is done with the transaction.
+            *ended = true;
+            return;
+        }
+        *state = State::Ended;
+        drop(state);
+        self.shared.desk.release(session);
+    }
+
+    /// Who holds the configuration, in exclusive mode.
+    #[must_use]
+    pub fn holder(&self) -> Option<Holder> {
+        self.shared.desk.holder()
+    }
+
+    // ===== Reads =====
+
+    /// What the session sees: its transaction, else the last committed revision.
+    #[must_use]
+    pub fn view(&self, session: &Session) -> View {
+        match &*session.state.lock() {
+            State::Open(transaction) => View::Staged(transaction.tree().clone()),
+            State::Committing { view, .. } => View::Staged(view.clone()),
+            State::Closed | State::Ended => View::Running(self.running()),
+        }
+    }
+
+    /// The last committed revision.
+    #[must_use]
+    pub fn running(&self) -> Arc<Revision> {
+        self.shared.running.load_full()
+    }
+
+    /// The schema of this configuration.
+    #[must_use]
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.shared.catalog
+    }
+
+    /// Whether the catalog has an operation at a path; says nothing about whether a node is there.
+    #[must_use]
+    pub fn allows(&self, path: &NodePath, operation: Operation) -> bool {
+        allows(&self.shared.catalog, path, operation)
+    }
+
+    /// The clear text of a secret of the running configuration, for what acts on it.
+    #[must_use]
+    pub fn secret_reveal(&self, path: &NodePath, pointer: &str) -> Option<Zeroizing<String>> {
+        let running = self.running();
+        let value = running.tree.body(path)?.value();
+        self.shared.sealer.reveal(path, pointer, value.pointer(pointer)?.as_str()?)
+    }
+
+    /// The record of a revision: who, when, why, what.
+    ///
+    /// # Errors
+    /// A store that cannot be read, or whose record is damaged.
+    pub fn revision_read(&self, number: RevisionNumber) -> Result<Option<RevisionRecord>, Error> {
+        Ok(self.shared.log.record(number)?)
+    }
+
+    // ===== Changes =====
+
+    /// Replaces the body of an object or a member in the session's transaction.
+    ///
+    /// # Errors
+    /// See [`Error`]; nothing is staged then.
+    pub fn node_put(
+        &self,
+        session: &Session,
+        path: &NodePath,
+        value: Value,
+    ) -> Result<View, Error> {
+        self.stage(session, |transaction, rules| transaction.replace(rules, path, value))
+            .map(|((), view)| view)
+    }
+
+    /// Adds a member to a collection in the session's transaction; its path is new.
+    ///
+    /// # Errors
+    /// See [`Error`]; nothing is staged then.
+    pub fn node_create(
+        &self,
+        session: &Session,
+        collection: &NodePath,
+        value: Value,
+    ) -> Result<(NodePath, View), Error> {
+        self.stage(session, |transaction, rules| transaction.create(rules, collection, value))
+    }
+
+    /// Takes a member away in the session's transaction.
+    ///
+    /// # Errors
+    /// See [`Error`]; nothing is staged then.
+    pub fn node_delete(&self, session: &Session, path: &NodePath) -> Result<View, Error> {
+        self.stage(session, |transaction, rules| transaction.delete(rules, path))
+            .map(|((), view)| view)
+    }
+
+    /// Puts the members of a collection in another order in the session's transaction.
+    ///
+    /// # Errors
+    /// See [`Error`]; nothing is staged then.
+    pub fn collection_reorder(
+        &self,
+        session: &Session,
+        path: &NodePath,
+        keys: &[Key],
+    ) -> Result<View, Error> {
+        self.stage(session, |transaction, rules| transaction.reorder(rules, path, keys))
+            .map(|((), view)| view)
+    }
+
+    // Stages into the session's open transaction. In concurrent mode the first change opens one,
+    // which stays only if the change is accepted.
+    fn stage<T>(
+        &self,
+        session: &Session,
+        change: impl FnOnce(&mut OpenTransaction, &Rules<'_>) -> Result<T, Error>,
+    ) -> Result<(T, View), Error> {
+        let rules = self.shared.rules();
+        let mut state = session.state.lock();
+        match &mut *state {
+            State::Open(transaction) => {
+                let done = change(transaction, &rules)?;
+                Ok((done, View::Staged(transaction.tree().clone())))
+            }
+            State::Closed if self.shared.desk.mode() == Mode::Concurrent => {
+                let mut transaction = OpenTransaction::new(self.running(), self.shared.clock.now());
+                let done = change(&mut transaction, &rules)?;
+                let view = View::Staged(transaction.tree().clone());
+                *state = State::Open(Box::new(transaction));
+                Ok((done, view))
+            }
+            State::Closed => Err(Error::NoTransaction),
+            State::Committing { .. } => Err(Error::Committing),
+            State::Ended => Err(Error::SessionEnded),
+        }
+    }
+
+    // ===== Transactions =====
+
+    /// Opens a transaction on the last committed revision; does nothing when one is open.
+    ///
+    /// # Errors
+    /// [`Error::Held`] in exclusive mode, when another session has one open.
+    pub fn transaction_open(&self, session: &Session) -> Result<(), Error> {
+        let mut state = session.state.lock();
+        match &*state {
+            State::Open(_) => Ok(()),
+            State::Committing { .. } => Err(Error::Committing),
+            State::Ended => Err(Error::SessionEnded),
+            State::Closed => {
+                let now = self.shared.clock.now();
+                self.shared.desk.acquire(session, now)?;
+                *state = State::Open(Box::new(OpenTransaction::new(self.running(), now)));
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether a transaction is open, and whether it has changes.
+    #[must_use]
+    pub fn transaction_status(&self, session: &Session) -> Status {
+        match &*session.state.lock() {
+            State::Open(transaction) => Status { open: true, changed: transaction.is_changed() },
+            State::Committing { .. } => Status { open: true, changed: true },
+            State::Closed | State::Ended => Status { open: false, changed: false },
+        }
+    }
+
+    /// The net changes of the session's transaction; none when none is open.
+    #[must_use]
+    pub fn transaction_changes(&self, session: &Session) -> Vec<Change> {
+        match &*session.state.lock() {
+            State::Open(transaction) => transaction.changes(),
+            State::Closed | State::Committing { .. } | State::Ended => Vec::new(),
+        }
+    }
+
+    /// Discards the session's transaction and releases its lock; does nothing when none is open.
+    ///
+    /// # Errors
+    /// [`Error::Committing`] when it is too late.
+    pub fn transaction_rollback(&self, session: &Session) -> Result<(), Error> {
+        let mut state = session.state.lock();
+        match &*state {
+            State::Committing { .. } => return Err(Error::Committing),
+            State::Ended => return Err(Error::SessionEnded),
+            State::Open(_) | State::Closed => *state = State::Closed,
+        }
+        self.shared.desk.release(session);
+        Ok(())
+    }
+
+    /// Commits the session's transaction and waits for the answer. Not for a runtime's threads:
+    /// see [`Engine::transaction_commit_begin`].
+    ///
+    /// # Errors
+    /// See [`Error`]; the transaction is open and unchanged then.
+    pub fn transaction_commit(
+        &self,
+        session: &Arc<Session>,
+        message: Option<String>,
+    ) -> Result<Committed, Error> {
+        let (answer, answered) = std::sync::mpsc::sync_channel(1);
+        self.transaction_commit_begin(session, message, move |result| {
+            // Whoever waited may be gone; the commit stands all the same.
+            let _ = answer.send(result);
+        });
+        answered.recv().unwrap_or(Err(Error::Store(StoreError::Poisoned)))
+    }
+
+    /// Hands the session's transaction to the writer; `done` is called there with the answer,
+    /// after the commit is durable and visible. Who asked may go away meanwhile: the commit is
+    /// not cancelled by that.
+    pub fn transaction_commit_begin(
+        &self,
+        session: &Arc<Session>,
+        message: Option<String>,
+        done: impl FnOnce(Result<Committed, Error>) + Send + 'static,
+    ) {
+        let mut state = session.state.lock();
+        let refusal = match &*state {
+            State::Open(_) => None,
+            State::Closed => Some(Error::NoTransaction),
+            State::Committing { .. } => Some(Error::Committing),
+            State::Ended => Some(Error::SessionEnded),
+        };
+        let committing = |view: Tree| State::Committing { view, ended: false };
+        let taken = match (refusal, std::mem::replace(&mut *state, State::Closed)) {
+            (None, State::Open(transaction)) => Ok(transaction),
+            (refusal, former) => {
+                *state = former;
+                Err(refusal.unwrap_or(Error::NoTransaction))
+            }
+        };
+        match taken {
+            Ok(transaction) => {
+                *state = committing(transaction.tree().clone());
+                drop(state);
+                let session = Arc::clone(session);
+                let done = Box::new(done);
+                self.writer.submit(Request { session, transaction, message, done });
+            }
+            Err(error) => {
+                drop(state);
+                done(Err(error));
+            }
+        }
+    }
+
+    // ===== Condition =====
+
+    /// Whether the store refuses writes since one failed.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.shared.log.is_poisoned()
+    }
+
+    /// How many times the store has synced; fewer than commits when several shared one.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.shared.log.syncs()
+    }
+
+    /// What was odd but harmless when the store was opened.
+    #[must_use]
+    pub fn recovery_warnings(&self) -> &[String] {
+        &self.recovery_warnings
+    }
+
+    /// What time it is for this configuration.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.clock
+    }
+}
+
+impl Shared {
+    pub(crate) fn rules(&self) -> Rules<'_> {
+        Rules { catalog: &self.catalog, sealer: &self.sealer, change_limit: self.change_limit }
+    }
+}

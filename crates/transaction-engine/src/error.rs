@@ -1,0 +1,125 @@
+//! Why a verb was refused: a variant where a caller would act differently.
+//!
+//! Nothing has changed when one of these comes back, with one exception that says so: after
+//! [`StoreError`] from a commit nobody knows what is on the medium, so the store refuses writes
+//! until it is opened again.
+
+use catalog::Violation;
+use config_tree::{Body, NodePath, Referrer};
+
+use crate::desk::Holder;
+use crate::revision::RevisionNumber;
+use crate::store::StoreError;
+
+/// Why a verb was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such node.
+    #[error("there is nothing at {0}")]
+    NotFound(NodePath),
+    /// The catalog has no such operation at this node.
+    #[error("{operation} is not possible at {path}")]
+    NotAllowed {
+        /// Where.
+        path: NodePath,
+        /// What was tried.
+        operation: Operation,
+    },
+    /// A change, or a commit, without an open transaction.
+    #[error("no transaction is open in this session; open one first")]
+    NoTransaction,
+    /// Another session holds the configuration (exclusive mode).
+    #[error("the configuration is locked by {} since {}", .0.user, .0.since)]
+    Held(Holder),
+    /// This session's transaction is being committed at this moment.
+    #[error("the transaction of this session is being committed; wait for its answer")]
+    Committing,
+    /// The session has ended meanwhile.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// What was to be staged breaks rules; nothing was staged.
+    #[error("the change breaks {} rules", .0.len())]
+    Invalid(Vec<Violation>),
+    /// The configuration would break rules as a whole; the transaction is open and unchanged.
+    #[error("the configuration would break {} rules", .0.len())]
+    Rejected(Vec<Violation>),
+    /// Others committed changes of the same nodes; the transaction is open and unchanged.
+    #[error("revision {head} changed what this transaction (based on {base}) changes too")]
+    Conflict {
+        /// The revision at which the transaction opened.
+        base: RevisionNumber,
+        /// The revision it would have to follow.
+        head: RevisionNumber,
+        /// Where both sides changed something.
+        overlaps: Vec<Overlap>,
+    },
+    /// Other nodes refer to what was to be deleted.
+    #[error("{path} is in use")]
+    InUse {
+        /// What was to be deleted.
+        path: NodePath,
+        /// Who refers to it.
+        referrers: Vec<Referrer>,
+    },
+    /// A built-in member was to be deleted.
+    #[error("{0} is built in and cannot be deleted; it can be changed")]
+    BuiltIn(NodePath),
+    /// A transaction may not grow further.
+    #[error("a transaction may hold at most {limit} changes; commit these first")]
+    TooManyChanges {
+        /// The limit.
+        limit: usize,
+    },
+    /// A new order does not name each member exactly once.
+    #[error("the new order of {0} must name each of its members exactly once")]
+    NotAPermutation(NodePath),
+    /// What acts on commits cannot follow this one; the transaction is open and unchanged.
+    #[error("{0}")]
+    Refused(String),
+    /// The store failed, or had failed before.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A state that should be impossible; worth a bug report.
+    #[error("internal fault: {0}")]
+    Internal(&'static str),
+}
+
+/// What can be done at a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Show a node or list its children.
+    Read,
+    /// Add a member.
+    Create,
+    /// Replace a body.
+    Replace,
+    /// Take a member away.
+    Delete,
+    /// Put members in another order.
+    Reorder,
+}
+
+impl std::fmt::Display for Operation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Read => "reading",
+            Self::Create => "creating",
+            Self::Replace => "replacing",
+            Self::Delete => "deleting",
+            Self::Reorder => "reordering",
+        })
+    }
+}
+
+/// A node that two sides changed. `None` means that it was absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlap {
+    /// Which node, or which collection's order.
+    pub path: NodePath,
+    /// What it held where both began.
+    pub base: Option<Body>,
+    /// What the others made of it.
+    pub theirs: Option<Body>,
+    /// What this transaction made of it.
+    pub mine: Option<Body>,
+}

@@ -1,0 +1,214 @@
+//! Secrets at rest: sealed the moment they are staged, opened only where one is used.
+//!
+//! AES-256-GCM-SIV, because a repeated nonce (a restored machine snapshot) then costs next to
+//! nothing. The node's path and the place in its body are authenticated along with the text, so a
+//! sealed secret cannot be moved to another node. The envelope is a string, hence a sealed body is
+//! still a JSON body: `v1:<key id>:<nonce>:<ciphertext>`, binary parts in lower-case hexadecimal.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use aes_gcm_siv::aead::{Aead, KeyInit, Payload};
+use aes_gcm_siv::{Aes256GcmSiv, Nonce};
+use catalog::SecretReader;
+use config_tree::NodePath;
+use zeroize::Zeroizing;
+
+const VERSION: &str = "v1";
+const NONCE_BYTES: usize = 12;
+
+/// Seals and opens secrets with one key.
+pub struct Sealer {
+    cipher: Aes256GcmSiv,
+    // The first digits of the key's hash: tells a wrong key from damage.
+    key_id: String,
+}
+
+/// Why there is no usable key. The key itself is never shown.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file could not be read or made.
+    #[error("cannot use the secret key file {path}: {source}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Others may read the file.
+    #[error("the secret key file {path} has mode {mode:04o}; others may read it: chmod 600 it")]
+    Mode {
+        /// Which file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Not 64 hexadecimal digits.
+    #[error("a secret key is 64 hexadecimal digits (32 bytes); {0} is not")]
+    Form(String),
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes for a new secret key")]
+    Random,
+}
+
+impl Sealer {
+    /// Uses a key of 32 bytes, written as 64 hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`KeyError::Form`], naming `origin`.
+    pub fn from_hex(text: &str, origin: &str) -> Result<Self, KeyError> {
+        let form = || KeyError::Form(origin.to_owned());
+        let bytes = Zeroizing::new(unhex(text.trim()).ok_or_else(form)?);
+        let key: Zeroizing<[u8; 32]> =
+            Zeroizing::new(bytes.as_slice().try_into().map_err(|_| form())?);
+        Ok(Self::from_key(&key))
+    }
+
+    /// Uses the key in a file, which is made (mode 0600, synced) where there is none.
+    ///
+    /// # Errors
+    /// The file must be readable by its owner alone and hold a key.
+    pub fn from_file(path: &Path) -> Result<Self, KeyError> {
+        let file_error = |source| KeyError::File { path: path.to_owned(), source };
+        if !path.exists() {
+            Self::create_file(path)?;
+        }
+        let mut file = File::open(path).map_err(file_error)?;
+        let mode = file.metadata().map_err(file_error)?.mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(KeyError::Mode { path: path.to_owned(), mode });
+        }
+        let mut text = Zeroizing::new(String::new());
+        file.read_to_string(&mut text).map_err(file_error)?;
+        Self::from_hex(&text, &path.display().to_string())
+    }
+
+    fn create_file(path: &Path) -> Result<(), KeyError> {
+        let file_error = |source| KeyError::File { path: path.to_owned(), source };
+        let mut key = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *key).map_err(|_| KeyError::Random)?;
+        let text = Zeroizing::new(hex(&*key) + "\n");
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(file_error)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(file_error)?;
+        // A key that is lost with the power makes every secret unreadable, so its name is synced
+        // before anything is sealed with it.
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(file_error)
+    }
+
+    /// Uses a key of 32 bytes.
+    #[must_use]
+    pub fn from_key(key: &[u8; 32]) -> Self {
+        let key_id = blake3::derive_key("boxwood 2026 secret key id", key);
+        Self { cipher: Aes256GcmSiv::new(&(*key).into()), key_id: hex(&key_id[..4]) }
+    }
+
+    /// Seals a secret for one place in one node; `None` when the system gives no random bytes.
+    #[must_use]
+    pub fn seal(&self, path: &NodePath, pointer: &str, secret: &str) -> Option<String> {
+        let mut nonce = [0; NONCE_BYTES];
+        getrandom::fill(&mut nonce).ok()?;
+        let place = place(path, pointer);
+        let payload = Payload { msg: secret.as_bytes(), aad: place.as_bytes() };
+        let sealed = self.cipher.encrypt(&Nonce::from(nonce), payload).ok()?;
+        Some(format!("{VERSION}:{}:{}:{}", self.key_id, hex(&nonce), hex(&sealed)))
+    }
+
+    /// Opens what [`Sealer::seal`] made for the same place.
+    #[must_use]
+    pub fn open(&self, path: &NodePath, pointer: &str, sealed: &str) -> Option<Zeroizing<String>> {
+        let mut parts = sealed.split(':');
+        let (version, key_id) = (parts.next()?, parts.next()?);
+        let (nonce, sealed) = (unhex(parts.next()?)?, unhex(parts.next()?)?);
+        if version != VERSION || key_id != self.key_id || parts.next().is_some() {
+            return None;
+        }
+        let nonce: [u8; NONCE_BYTES] = nonce.try_into().ok()?;
+        let place = place(path, pointer);
+        let payload = Payload { msg: &sealed, aad: place.as_bytes() };
+        let secret = self.cipher.decrypt(&Nonce::from(nonce), payload).ok()?;
+        String::from_utf8(secret).ok().map(Zeroizing::new)
+    }
+}
+
+impl SecretReader for Sealer {
+    fn reveal(&self, path: &NodePath, pointer: &str, sealed: &str) -> Option<Zeroizing<String>> {
+        self.open(path, pointer, sealed)
+    }
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealer(key {})", self.key_id)
+    }
+}
+
+fn place(path: &NodePath, pointer: &str) -> String {
+    format!("{path}#{pointer}")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn path(text: &str) -> NodePath {
+        NodePath::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_secret_opens_only_where_it_was_sealed_and_with_its_key() {
+        let sealer = Sealer::from_hex(&"ab".repeat(32), "test").unwrap();
+        let sealed = sealer.seal(&path("/passwords/1"), "/plain", "hunter2").unwrap();
+        assert!(!sealed.contains("hunter2"));
+        let opened = sealer.open(&path("/passwords/1"), "/plain", &sealed).unwrap();
+        assert_eq!(*opened, "hunter2");
+        assert!(sealer.open(&path("/passwords/2"), "/plain", &sealed).is_none());
+        assert!(sealer.open(&path("/passwords/1"), "/hash", &sealed).is_none());
+        let other = Sealer::from_hex(&"cd".repeat(32), "test").unwrap();
+        assert!(other.open(&path("/passwords/1"), "/plain", &sealed).is_none());
+        for damaged in ["", "v1", "v1:::", "hunter2", &sealed[..sealed.len() - 2]] {
+            assert!(sealer.open(&path("/passwords/1"), "/plain", damaged).is_none());
+        }
+        assert_ne!(sealer.seal(&path("/passwords/1"), "/plain", "hunter2").unwrap(), sealed);
+    }
+
+    #[test]
+    fn the_key_file_is_made_once_and_must_be_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret.key");
+        let first = Sealer::from_file(&file).unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(Sealer::from_file(&file).unwrap().key_id, first.key_id);
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o640)).unwrap();
+        let refused = Sealer::from_file(&file).unwrap_err();
+        assert!(refused.to_string().contains("chmod 600"), "{refused}");
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+        std::fs::write(&file, "tooshort").unwrap();
+        let refused = Sealer::from_file(&file).unwrap_err();
+        assert!(!refused.to_string().contains("tooshort"), "{refused}");
+    }
+}

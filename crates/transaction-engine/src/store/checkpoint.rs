@@ -1,0 +1,401 @@
+//! A whole tree in a plain file: the second head, and the way out when the store refuses.
+//!
+//! A store cannot notice that its own tail was cut off cleanly; a file beside it that names a
+//! later revision can. And a tree that is read from a file need not be replayed from the first
+//! commit on. Both only help if the file is right, so it carries a hash over all of itself, and
+//! it is written beside, synced, renamed and its folder synced: under its name it is whole.
+//!
+//! The file is text, one JSON value a line, so that it can be read with any tool, and is streamed
+//! both ways, because a million bodies should not need to stand in memory twice.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use blake3::{Hash, Hasher};
+use config_tree::{Key, Kind, Node, NodePath, Tree, TreeDigest};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use super::folder::{create_folder, sync_folder};
+use super::layout::{FORMAT, StoredBody, parse_path};
+use super::witness::Witness;
+use crate::revision::RevisionNumber;
+
+/// How many checkpoints stay; the oldest go when a new one is in place.
+const KEPT: usize = 3;
+
+const SUFFIX: &str = ".checkpoint";
+const UNFINISHED: &str = ".checkpoint.unfinished";
+const WITNESS: &str = "head";
+const REMEDY: &str = "the checkpoint before it or the revisions themselves are used instead; \
+                      move the file away";
+
+/// The folder of checkpoints: `NNNNNNNN.checkpoint`, named after their revisions, and a note of the
+/// newest revision. Beside the store it is the second head.
+#[derive(Debug)]
+pub struct CheckpointDir {
+    path: PathBuf,
+    witness: Witness,
+    // Held while a file is written and old ones are taken away, and while files are checked.
+    busy: Mutex<()>,
+}
+
+/// A tree that was read from a file, with what the file says of its place in the chain.
+#[derive(Debug)]
+pub(super) struct Checkpoint {
+    pub(super) number: RevisionNumber,
+    pub(super) chain: Hash,
+    pub(super) tree: Tree,
+}
+
+impl CheckpointDir {
+    /// Opens the folder, and makes it when it is not there, for its owner alone.
+    ///
+    /// # Errors
+    /// The folder cannot be made or read.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        let path = path.into();
+        create_folder(&path)?;
+        let witness = Witness::open(path.join(WITNESS))?;
+        let dir = Self { path, witness, busy: Mutex::new(()) };
+        dir.remove_unfinished()?;
+        Ok(dir)
+    }
+
+    /// The revisions of which there are files, ascending. The files are not looked into.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn numbers(&self) -> Result<Vec<RevisionNumber>, StoreError> {
+        let mut numbers: Vec<RevisionNumber> =
+            self.names()?.iter().filter_map(|name| number_of(name)).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// The file for a revision, whether it exists or not.
+    #[must_use]
+    pub fn file(&self, number: RevisionNumber) -> PathBuf {
+        self.path.join(format!("{:08}{SUFFIX}", number.get()))
+    }
+
+    /// The note of the newest revision.
+    pub(super) fn witness(&self) -> &Witness {
+        &self.witness
+    }
+
+    /// Writes a checkpoint, durable when this returns, and takes the oldest ones away.
+    pub(super) fn write(
+        &self,
+        number: RevisionNumber,
+        chain: Hash,
+        tree: &Tree,
+    ) -> Result<(), StoreError> {
+        let _busy = self.busy.lock();
+        let unfinished = self.path.join(format!("{:08}{UNFINISHED}", number.get()));
+        let file = self.file(number);
+        if let Err(error) = write_file(&unfinished, number, chain, tree) {
+            // It may be what fills the disk. If it cannot be removed, the next start tries again.
+            _ = self.remove(&unfinished);
+            return Err(error);
+        }
+        std::fs::rename(&unfinished, &file)
+            .map_err(StoreError::io(format!("rename the checkpoint to {}", file.display())))?;
+        sync_folder(&self.path)?;
+        self.remove_old()
+    }
+
+    /// Reads and checks a checkpoint, onto the folders and collections of `skeleton`.
+    pub(super) fn read(
+        &self,
+        number: RevisionNumber,
+        skeleton: &Tree,
+    ) -> Result<Checkpoint, StoreError> {
+        let path = self.file(number);
+        let file = File::open(&path)
+            .map_err(StoreError::io(format!("open the checkpoint {}", path.display())))?;
+        let lines = Lines::new(BufReader::with_capacity(1 << 20, file));
+        read_lines(lines, number, skeleton).map_err(|problem| problem.at(&path, number))
+    }
+
+    /// Keeps others from writing and removing files while `check` looks at them.
+    pub(super) fn undisturbed<T>(&self, check: impl FnOnce() -> T) -> T {
+        let _busy = self.busy.lock();
+        check()
+    }
+
+    fn names(&self) -> Result<Vec<String>, StoreError> {
+        let doing = || StoreError::io(format!("list the checkpoints in {}", self.path.display()));
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.path).map_err(doing())? {
+            names.extend(entry.map_err(doing())?.file_name().into_string().ok());
+        }
+        Ok(names)
+    }
+
+    fn remove_old(&self) -> Result<(), StoreError> {
+        let numbers = self.numbers()?;
+        for number in numbers.iter().rev().skip(KEPT) {
+            self.remove(&self.file(*number))?;
+        }
+        Ok(())
+    }
+
+    fn remove_unfinished(&self) -> Result<(), StoreError> {
+        for name in self.names()?.iter().filter(|name| name.ends_with(UNFINISHED)) {
+            self.remove(&self.path.join(name))?;
+        }
+        Ok(())
+    }
+
+    fn remove(&self, file: &Path) -> Result<(), StoreError> {
+        match std::fs::remove_file(file) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                let doing = format!("remove the old checkpoint {}", file.display());
+                Err(StoreError::Io { doing, source })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn number_of(name: &str) -> Option<RevisionNumber> {
+    let digits = name.strip_suffix(SUFFIX)?;
+    let number = RevisionNumber::new(digits.parse().ok()?);
+    // "+7" and "007" are numbers too, and no names of ours.
+    (format!("{:08}", number.get()) == digits).then_some(number)
+}
+
+// ===== the lines =====
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header<'a> {
+    /// The version of the format; first, and named so that the file says what it is.
+    boxwood_checkpoint: u32,
+    number: u64,
+    chain: Cow<'a, str>,
+    digest: Cow<'a, str>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line<'a> {
+    #[serde(borrow)]
+    path: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rank: Option<u64>,
+    #[serde(borrow)]
+    holds: StoredBody<'a>,
+}
+
+fn trailer(bodies: usize, hash: Hash) -> String {
+    format!("{{\"bodies\":{bodies},\"blake3\":\"{hash}\"}}\n")
+}
+
+fn write_file(
+    path: &Path,
+    number: RevisionNumber,
+    chain: Hash,
+    tree: &Tree,
+) -> Result<(), StoreError> {
+    let doing = || StoreError::io(format!("write the checkpoint {}", path.display()));
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(doing())?;
+    let mut out = Hashing { out: BufWriter::with_capacity(1 << 20, file), hasher: Hasher::new() };
+    let mut buffer = Vec::new();
+    let header = Header {
+        boxwood_checkpoint: FORMAT,
+        number: number.get(),
+        chain: chain.to_string().into(),
+        digest: tree.digest().to_string().into(),
+    };
+    out.line(&mut buffer, &header).map_err(doing())?;
+    for (path, body) in tree.walk() {
+        let holds = StoredBody::of(body, &path)?;
+        let line = Line { rank: tree.rank(&path), path: path.to_string().into(), holds };
+        out.line(&mut buffer, &line).map_err(doing())?;
+    }
+    let hash = out.hasher.finalize();
+    let mut file = out.out;
+    file.write_all(trailer(tree.len(), hash).as_bytes()).map_err(doing())?;
+    let file = file.into_inner().map_err(|error| doing()(error.into_error()))?;
+    file.sync_all().map_err(doing())
+}
+
+struct Hashing<W> {
+    out: W,
+    hasher: Hasher,
+}
+
+impl<W: Write> Hashing<W> {
+    fn line(&mut self, buffer: &mut Vec<u8>, line: &impl Serialize) -> std::io::Result<()> {
+        buffer.clear();
+        serde_json::to_writer(&mut *buffer, line)?;
+        buffer.push(b'\n');
+        self.hasher.update(buffer);
+        self.out.write_all(buffer)
+    }
+}
+
+// ===== reading =====
+
+/// Why a file is of no use.
+enum Problem {
+    Damaged(String),
+    Format(u32),
+    NoPlace(NodePath),
+    Io(std::io::Error),
+}
+
+impl Problem {
+    fn at(self, file: &Path, number: RevisionNumber) -> StoreError {
+        match self {
+            Self::Damaged(what) => {
+                StoreError::damaged(format!("the checkpoint {}: {what}", file.display()), REMEDY)
+            }
+            Self::Format(found) => {
+                StoreError::UnknownFormat { found: found.to_string(), known: FORMAT }
+            }
+            Self::NoPlace(path) => StoreError::NoPlace { path, number },
+            Self::Io(source) => {
+                StoreError::Io { doing: format!("read the checkpoint {}", file.display()), source }
+            }
+        }
+    }
+}
+
+fn read_lines<R: Read>(
+    mut lines: Lines<R>,
+    number: RevisionNumber,
+    skeleton: &Tree,
+) -> Result<Checkpoint, Problem> {
+    lines.next()?;
+    let header: Header<'_> = lines.parse()?;
+    if header.boxwood_checkpoint != FORMAT {
+        return Err(Problem::Format(header.boxwood_checkpoint));
+    }
+    if header.number != number.get() {
+        return Err(Problem::Damaged(format!("it says it is of revision {}", header.number)));
+    }
+    let chain = Hash::from_hex(header.chain.as_bytes());
+    let chain = chain.map_err(|_| lines.damaged("the chain hash is no hash"))?;
+    let digest = TreeDigest::from_hex(&header.digest);
+    let digest = digest.ok_or_else(|| lines.damaged("the digest is no digest"))?;
+
+    let mut planting = Planting { tree: skeleton.clone(), parent: None };
+    let mut problem = None;
+    while !lines.at_trailer()? {
+        // A line that does not fit may be a damaged one, and only the hash at the end tells.
+        if problem.is_none() {
+            problem = lines.parse().and_then(|line| planting.place(line)).err();
+        }
+    }
+    if let Some(problem) = problem {
+        return Err(problem);
+    }
+    let tree = planting.tree;
+    if tree.digest() != digest {
+        return Err(Problem::Damaged("its bodies do not add up to its digest".into()));
+    }
+    Ok(Checkpoint { number, chain, tree })
+}
+
+/// Lines with the hash of those before the present one.
+struct Lines<R> {
+    input: BufReader<R>,
+    hasher: Hasher,
+    line: Vec<u8>,
+    count: usize,
+}
+
+impl<R: Read> Lines<R> {
+    fn new(input: BufReader<R>) -> Self {
+        Self { input, hasher: Hasher::new(), line: Vec::new(), count: 0 }
+    }
+
+    fn next(&mut self) -> Result<(), Problem> {
+        self.hasher.update(&self.line);
+        self.line.clear();
+        self.count += 1;
+        self.input.read_until(b'\n', &mut self.line).map_err(Problem::Io)?;
+        if self.line.is_empty() { Err(Problem::Damaged("it is cut short".into())) } else { Ok(()) }
+    }
+
+    /// Goes on to the next line; `true` when that is the right last one.
+    fn at_trailer(&mut self) -> Result<bool, Problem> {
+        let bodies = self.count - 1;
+        self.next()?;
+        if !self.line.starts_with(b"{\"bodies\":") {
+            return Ok(false);
+        }
+        // Compared as bytes, so that no bit of the trailer itself may differ.
+        let hash = self.hasher.finalize();
+        if self.line != trailer(bodies, hash).as_bytes() {
+            return Err(Problem::Damaged(format!("its hash is not {hash} as counted")));
+        }
+        match self.input.fill_buf().map_err(Problem::Io)? {
+            [] => Ok(true),
+            _ => Err(Problem::Damaged("something follows its end".into())),
+        }
+    }
+
+    fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Problem> {
+        serde_json::from_slice(&self.line).map_err(|error| self.damaged(error))
+    }
+
+    fn damaged(&self, what: impl Display) -> Problem {
+        Problem::Damaged(format!("line {}: {what}", self.count))
+    }
+}
+
+/// A tree that grows line by line.
+struct Planting {
+    tree: Tree,
+    // The parent of the last body, as text and as what it is: most bodies have the same as the
+    // one before, and then share it in memory too.
+    parent: Option<(String, NodePath, Option<Kind>)>,
+}
+
+impl Planting {
+    fn place(&mut self, line: Line<'_>) -> Result<(), Problem> {
+        let Line { path, rank, holds } = line;
+        let (parent, kind, key) = self.locate(&path).map_err(Problem::Damaged)?;
+        let path = parent.join(&key);
+        let fits = match kind {
+            Some(Kind::Folder) => rank.is_none() && self.tree.get(&path).is_none(),
+            Some(Kind::Collection) => rank.is_some(),
+            Some(Kind::Object) | None => false,
+        };
+        if !fits {
+            return Err(Problem::NoPlace(path));
+        }
+        let body = holds.into_body().map_err(Problem::Damaged)?;
+        self.tree
+            .object_create(&path, body, rank)
+            .map_err(|error| Problem::Damaged(error.to_string()))
+    }
+
+    fn locate(&mut self, path: &str) -> Result<(NodePath, Option<Kind>, Key), String> {
+        let (text, key) = path.rsplit_once('/').ok_or("a path without a slash")?;
+        let key = Key::parse(key).map_err(|error| error.to_string())?;
+        if let Some((known, parent, kind)) = &self.parent
+            && known == text
+        {
+            return Ok((parent.clone(), *kind, key));
+        }
+        let parent = parse_path(if text.is_empty() { "/" } else { text })?;
+        let kind = self.tree.get(&parent).map(Node::kind);
+        self.parent = Some((text.to_owned(), parent.clone(), kind));
+        Ok((parent, kind, key))
+    }
+}

@@ -1,0 +1,288 @@
+//! The store on sled 0.34.7: the one module that knows it, and what it does not do.
+//!
+//! Three things were measured (docs/adr/0002). sled's `flush` does not reach the medium on Linux,
+//! so a `syncfs` of the file system follows it. Values beyond a few kilobytes go to files that it
+//! never syncs, so no value is longer than 4 KiB. And a damaged store makes it panic as often as it
+//! answers with an error, so every call is guarded, and a panic becomes a sentence.
+//!
+//! sled has a lock of its own, whose error is not to be told from others; ours comes first and
+//! covers the whole data directory.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+use super::folder::create_folder;
+use super::layout::CHUNK_BYTES;
+use super::{Batch, Limits, Scan, Store, StoreError};
+
+/// The folder of sled's files below the data directory.
+const FOLDER: &str = "revisions.sled";
+
+/// The file whose lock says that the data directory is in use.
+const LOCK: &str = "lock";
+
+/// A gibibyte: sled holds a batch in memory several times.
+const BATCH_BYTES: u64 = 1 << 30;
+
+const REMEDY: &str = "keep a copy of the data directory and restore it from a backup";
+
+/// A store on sled, which has the data directory to itself as long as it lives.
+pub struct SledStore {
+    // `None` only while it is dropped. Goes before the lock does.
+    db: Option<sled::Db>,
+    // A handle on the file system that holds everything.
+    medium: File,
+    path: PathBuf,
+    _lock: File,
+}
+
+impl SledStore {
+    /// How much memory sled gets for its pages, unless somebody knows better. Its own choice, a
+    /// gibibyte, is a lot for a log that is read once.
+    pub const CACHE_BYTES: u64 = 64 << 20;
+
+    /// Opens the store in a data directory, and makes both when they are not there.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] while another store on the directory lives, here or in another
+    /// process; [`StoreError::Damaged`] when sled cannot make sense of its files.
+    pub fn open(data_dir: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        create_folder(data_dir)?;
+        let lock = take_lock(data_dir)?;
+        let folder = data_dir.join(FOLDER);
+        create_folder(&folder)?;
+        let medium = File::open(data_dir)
+            .map_err(StoreError::io(format!("open the data directory {}", data_dir.display())))?;
+        let db = open_sled(&folder, cache_bytes)?;
+        Ok(Self { db: Some(db), medium, path: data_dir.to_owned(), _lock: lock })
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        &self.path
+    }
+
+    fn db(&self) -> Result<&sled::Db, StoreError> {
+        self.db.as_ref().ok_or(StoreError::Poisoned)
+    }
+}
+
+impl Store for SledStore {
+    fn write(&self, batch: Batch) -> Result<(), StoreError> {
+        batch.check(self.limits())?;
+        let db = self.db()?;
+        let mut changes = sled::Batch::default();
+        for (key, value) in batch.into_operations() {
+            match value {
+                Some(value) => changes.insert(key, value),
+                None => changes.remove(key),
+            }
+        }
+        guarded("write to the store", || db.apply_batch(changes))
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        let db = self.db()?;
+        // Hands everything to the kernel, and on Linux no further.
+        guarded("flush the store", || db.flush())?;
+        sync_medium(&self.medium, &self.path.join(FOLDER))
+            .map_err(StoreError::io(format!("sync the data directory {}", self.path.display())))
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let db = self.db()?;
+        let value = guarded("read from the store", || db.get(key))?;
+        Ok(value.map(|value| value.to_vec()))
+    }
+
+    fn scan(&self, prefix: &[u8]) -> Scan<'_> {
+        let db = match self.db() {
+            Ok(db) => db,
+            Err(error) => return Box::new(std::iter::once(Err(error))),
+        };
+        let mut entries = Some(db.scan_prefix(prefix));
+        Box::new(std::iter::from_fn(move || {
+            let iter = entries.as_mut()?;
+            match guarded("read from the store", || iter.next().transpose()) {
+                Ok(Some((key, value))) => Some(Ok((key.to_vec(), value.to_vec()))),
+                Ok(None) => None,
+                Err(error) => {
+                    // What comes after an error, or a panic, is anybody's guess.
+                    entries = None;
+                    Some(Err(error))
+                }
+            }
+        }))
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { value_bytes: CHUNK_BYTES, batch_bytes: BATCH_BYTES }
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        let db = self.db.take();
+        // sled flushes when it goes, and may panic as at any other time. What was acknowledged is
+        // on the medium already, so there is nothing to report.
+        _ = guarded("close the store", || {
+            drop(db);
+            Ok(())
+        });
+    }
+}
+
+fn take_lock(data_dir: &Path) -> Result<File, StoreError> {
+    let path = data_dir.join(LOCK);
+    let doing = || StoreError::io(format!("lock {}", path.display()));
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = file.map_err(doing())?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: data_dir.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(doing()(error)),
+    }
+}
+
+/// Opens sled on a thread of its own: a damaged store may take the stack with it.
+fn open_sled(folder: &Path, cache_bytes: u64) -> Result<sled::Db, StoreError> {
+    let config = sled::Config::default()
+        .path(folder)
+        .cache_capacity(cache_bytes)
+        // Its flusher syncs twice a second for nothing, and never tells when it fails.
+        .flush_every_ms(None);
+    let doing = "open the store";
+    let thread = std::thread::Builder::new()
+        .name("store-open".into())
+        .spawn(move || guarded(doing, || config.open()))
+        .map_err(StoreError::io(doing))?;
+    thread.join().unwrap_or_else(|panic| Err(panicked(doing, &*panic)))
+}
+
+/// Puts everything that was handed to the kernel on the medium, whatever files it is in.
+#[cfg(target_os = "linux")]
+fn sync_medium(medium: &File, _folder: &Path) -> std::io::Result<()> {
+    rustix::fs::syncfs(medium).map_err(Into::into)
+}
+
+/// The same where there is no such call: file by file.
+#[cfg(not(target_os = "linux"))]
+fn sync_medium(medium: &File, folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let file = File::open(&path)?;
+        if path.is_dir() {
+            sync_medium(&file, &path)?;
+        } else {
+            file.sync_all()?;
+        }
+    }
+    medium.sync_all()
+}
+
+// ===== sled's errors and panics =====
+
+/// Calls sled, and makes a sentence of whatever comes instead of an answer.
+fn guarded<T>(doing: &str, work: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, StoreError> {
+    let quiet = Quiet::begin();
+    // Nothing of ours is left half done: all that `work` touches is sled's.
+    let answer = catch_unwind(AssertUnwindSafe(work));
+    drop(quiet);
+    match answer {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(translated(doing, error)),
+        Err(panic) => Err(panicked(doing, &*panic)),
+    }
+}
+
+fn translated(doing: &str, error: sled::Error) -> StoreError {
+    use std::io::ErrorKind::{InvalidData, InvalidInput, NotFound, UnexpectedEof};
+    match error {
+        // These are what sled says of files whose content makes no sense to it.
+        sled::Error::Io(source)
+            if !matches!(source.kind(), InvalidData | InvalidInput | NotFound | UnexpectedEof) =>
+        {
+            StoreError::Io { doing: doing.to_owned(), source }
+        }
+        other => StoreError::damaged(format!("could not {doing}: {other}"), REMEDY),
+    }
+}
+
+fn panicked(doing: &str, panic: &(dyn Any + Send)) -> StoreError {
+    let message = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .and_then(|text| text.lines().next())
+        .unwrap_or("no reason given");
+    StoreError::damaged(format!("could not {doing}: sled stopped with {message:?}"), REMEDY)
+}
+
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Keeps panics of this thread off standard error while it lives: they come back as errors.
+struct Quiet {
+    before: bool,
+}
+
+impl Quiet {
+    fn begin() -> Self {
+        static HOOK: Once = Once::new();
+        // Adds to the hook that is there, once and for all; other panics are shown as ever.
+        HOOK.call_once(|| {
+            let shown = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |info| {
+                if !QUIET.get() {
+                    shown(info);
+                }
+            }));
+        });
+        Self { before: QUIET.replace(true) }
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        QUIET.set(self.before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sentence(work: impl FnOnce() -> Result<(), sled::Error>) -> String {
+        guarded("try it", work).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_panic_of_sled_is_an_error_with_its_first_line() {
+        let text = sentence(|| panic!("tried to serialize {}\nand more", 1));
+        assert!(text.contains(r#"could not try it: sled stopped with "tried to serialize 1""#));
+        assert!(sentence(|| panic!("plain")).contains("plain"));
+        assert!(sentence(|| std::panic::panic_any(7)).contains("no reason given"));
+        assert!(!QUIET.get(), "later panics are shown again");
+    }
+
+    #[test]
+    fn errors_of_the_system_are_told_from_damage() {
+        use std::io::{Error, ErrorKind};
+        let of = |kind| guarded("try it", || Err::<(), _>(Error::from(kind).into())).unwrap_err();
+        for kind in [ErrorKind::StorageFull, ErrorKind::PermissionDenied, ErrorKind::Other] {
+            assert!(matches!(of(kind), StoreError::Io { .. }), "{kind}");
+        }
+        for kind in [ErrorKind::UnexpectedEof, ErrorKind::InvalidData, ErrorKind::NotFound] {
+            assert!(matches!(of(kind), StoreError::Damaged { .. }), "{kind}");
+        }
+        assert!(sentence(|| Err(sled::Error::Unsupported("odd".into()))).contains("odd"));
+    }
+}

@@ -1,0 +1,227 @@
+//! What one session has staged on top of the revision at which it began.
+//!
+//! The staged state is a whole tree that shares nearly everything with its base, plus the list of
+//! nodes that were touched. The changes are not recorded but derived from the two trees when
+//! somebody asks, so only net changes exist and a value that is put back is no change.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use catalog::{Catalog, Checked, EndpointKind};
+use config_tree::{Body, Change, Key, NodePath, Tree, TreeError, changes_between};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::engine::Revision;
+use crate::error::{Error, Operation};
+use crate::revision::Timestamp;
+use crate::secrets::Sealer;
+
+/// What staging a change needs besides the transaction.
+pub(crate) struct Rules<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) sealer: &'a Sealer,
+    pub(crate) change_limit: usize,
+}
+
+/// A transaction that can still change. Dropping it is a rollback.
+pub(crate) struct OpenTransaction {
+    pub(crate) base: Arc<Revision>,
+    pub(crate) opened: Timestamp,
+    // Always `base.tree` with changes at `touched` paths only.
+    tree: Tree,
+    touched: BTreeSet<NodePath>,
+}
+
+impl OpenTransaction {
+    pub(crate) fn new(base: Arc<Revision>, opened: Timestamp) -> Self {
+        let tree = base.tree.clone();
+        Self { base, opened, tree, touched: BTreeSet::new() }
+    }
+
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The net changes, in an order in which they apply to the base.
+    pub(crate) fn changes(&self) -> Vec<Change> {
+        changes_between(&self.base.tree, &self.tree, &self.touched)
+    }
+
+    /// Whether anything differs from the base. Digests make that cheap.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.tree.digest() != self.base.tree.digest()
+    }
+
+    /// Replaces the body of an object or a member.
+    pub(crate) fn replace(
+        &mut self,
+        rules: &Rules<'_>,
+        path: &NodePath,
+        value: Value,
+    ) -> Result<(), Error> {
+        self.expect_operation(rules, path, Operation::Replace)?;
+        let body = self.check(rules, path, path, value)?;
+        self.touch(rules, path)?;
+        self.tree.object_replace(path, body).map(drop).map_err(misfit)
+    }
+
+    /// Adds a member under a new key.
+    pub(crate) fn create(
+        &mut self,
+        rules: &Rules<'_>,
+        collection: &NodePath,
+        value: Value,
+    ) -> Result<NodePath, Error> {
+        self.expect_operation(rules, collection, Operation::Create)?;
+        let key = Key::parse(&Uuid::new_v4().to_string());
+        let path = collection.join(&key.map_err(|_| Error::Internal("a UUID is no key"))?);
+        self.create_at(rules, collection, &path, value)?;
+        Ok(path)
+    }
+
+    /// Adds an object or a member at a given path; what the factory and an import do.
+    pub(crate) fn create_at(
+        &mut self,
+        rules: &Rules<'_>,
+        schema_at: &NodePath,
+        path: &NodePath,
+        value: Value,
+    ) -> Result<(), Error> {
+        let body = self.check(rules, schema_at, path, value)?;
+        self.touch(rules, path)?;
+        self.tree.object_create(path, body, None).map_err(misfit)
+    }
+
+    /// Takes a member away.
+    pub(crate) fn delete(&mut self, rules: &Rules<'_>, path: &NodePath) -> Result<(), Error> {
+        self.expect_operation(rules, path, Operation::Delete)?;
+        if path.key().is_some_and(|key| key.as_str().starts_with('-')) {
+            return Err(Error::BuiltIn(path.clone()));
+        }
+        let referrers: Vec<_> =
+            self.tree.referrers(path).filter(|referrer| referrer.path != *path).collect();
+        if !referrers.is_empty() {
+            return Err(Error::InUse { path: path.clone(), referrers });
+        }
+        self.touch(rules, path)?;
+        self.tree.object_delete(path).map(drop).map_err(misfit)
+    }
+
+    /// Puts the members of a collection in another order.
+    pub(crate) fn reorder(
+        &mut self,
+        rules: &Rules<'_>,
+        path: &NodePath,
+        keys: &[Key],
+    ) -> Result<(), Error> {
+        self.expect_operation(rules, path, Operation::Reorder)?;
+        self.touch(rules, path)?;
+        self.tree.collection_reorder(path, keys).map_err(|error| match error {
+            TreeError::NotAPermutation(path) => Error::NotAPermutation(path),
+            other => misfit(other),
+        })
+    }
+
+    /// Takes away what the catalog keeps only while something refers to it.
+    pub(crate) fn drop_unreferenced(&mut self, catalog: &Catalog, changes: &[Change]) -> bool {
+        let unused = catalog.unreferenced(&self.tree, changes);
+        for path in &unused {
+            if self.tree.object_delete(path).is_ok() {
+                self.touched.insert(path.clone());
+            }
+        }
+        !unused.is_empty()
+    }
+
+    /// The same changes on a newer revision.
+    pub(crate) fn moved_to(&self, base: Arc<Revision>, tree: Tree) -> Self {
+        Self { base, opened: self.opened, tree, touched: self.touched.clone() }
+    }
+
+    fn expect_operation(
+        &self,
+        rules: &Rules<'_>,
+        path: &NodePath,
+        operation: Operation,
+    ) -> Result<(), Error> {
+        if self.tree.get(path).is_none() {
+            return Err(Error::NotFound(path.clone()));
+        }
+        if allows(rules.catalog, path, operation) {
+            Ok(())
+        } else {
+            Err(Error::NotAllowed { path: path.clone(), operation })
+        }
+    }
+
+    // Checks a value against the schema at `schema_at`, seals its secrets for `path`, and sees
+    // that what it refers to exists in this transaction.
+    fn check(
+        &self,
+        rules: &Rules<'_>,
+        schema_at: &NodePath,
+        path: &NodePath,
+        value: Value,
+    ) -> Result<Body, Error> {
+        let checked = rules.catalog.check_body(schema_at, value).map_err(Error::Invalid)?;
+        let Checked { mut value, references, secrets } = checked;
+        for pointer in &secrets {
+            seal(rules.sealer, path, pointer, &mut value)?;
+        }
+        let violations =
+            rules.catalog.check_references(&self.tree, path, &references, rules.sealer);
+        if violations.is_empty() {
+            Ok(Body::new(&value, references))
+        } else {
+            Err(Error::Invalid(violations))
+        }
+    }
+
+    fn touch(&mut self, rules: &Rules<'_>, path: &NodePath) -> Result<(), Error> {
+        if self.touched.len() >= rules.change_limit && !self.touched.contains(path) {
+            return Err(Error::TooManyChanges { limit: rules.change_limit });
+        }
+        self.touched.insert(path.clone());
+        Ok(())
+    }
+}
+
+/// Whether the catalog has an operation at a path.
+pub(crate) fn allows(catalog: &Catalog, path: &NodePath, operation: Operation) -> bool {
+    let Some(endpoint) = catalog.endpoint(path) else {
+        return false;
+    };
+    let operations = endpoint.operations();
+    match (endpoint.kind(), operation) {
+        (EndpointKind::Folder, operation) => operation == Operation::Read,
+        (EndpointKind::Object | EndpointKind::Value, Operation::Replace) => operations.replace,
+        (EndpointKind::Collection, Operation::Read) => operations.list,
+        (EndpointKind::Collection, Operation::Create) => operations.create,
+        (EndpointKind::Collection, Operation::Reorder) => operations.list && operations.replace,
+        (EndpointKind::Member, Operation::Replace) => operations.replace,
+        (EndpointKind::Member, Operation::Delete) => operations.delete,
+        (_, Operation::Read) => true,
+        _ => false,
+    }
+}
+
+fn seal(sealer: &Sealer, path: &NodePath, pointer: &str, value: &mut Value) -> Result<(), Error> {
+    use zeroize::Zeroize;
+    let Some(Value::String(secret)) = value.pointer_mut(pointer) else {
+        return Err(Error::Internal("a secret is no string"));
+    };
+    let sealed = sealer
+        .seal(path, pointer, secret)
+        .ok_or(Error::Internal("the system gave no random bytes to seal a secret"))?;
+    secret.zeroize();
+    *secret = sealed;
+    Ok(())
+}
+
+fn misfit(error: TreeError) -> Error {
+    match error {
+        TreeError::Missing(path) => Error::NotFound(path),
+        _ => Error::Internal("a staged change does not fit its tree"),
+    }
+}

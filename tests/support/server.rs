@@ -1,0 +1,474 @@
+//! The real binary as a child process, on free ports and with nothing of the caller's environment
+//! that could change its settings.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::client::Client;
+use crate::evidence::Evidence;
+use crate::wait::{wait_for, wait_for_value};
+
+/// What the log of a server is called in its evidence directory.
+const LOG: &str = "stderr.log";
+
+/// What begins the line by which a listener is announced.
+const READY: &str = "boxwood ready ";
+
+/// A running `boxwood`; killed when dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    urls: Vec<String>,
+    output: Arc<Mutex<Output>>,
+    status: Option<ExitStatus>,
+    // Last, so that the process is gone before its files are.
+    evidence: Arc<Evidence>,
+}
+
+/// Standard output so far.
+#[derive(Debug, Default)]
+struct Output {
+    lines: Vec<String>,
+    ended: bool,
+}
+
+/// How a `boxwood` that was not meant to stay ended.
+#[derive(Debug)]
+pub struct Exit {
+    /// The exit status.
+    pub status: ExitStatus,
+    /// All of standard output.
+    pub stdout: String,
+    /// All of standard error.
+    pub stderr: String,
+    /// Kept as long as this is, and beyond when the test fails.
+    pub evidence: Arc<Evidence>,
+}
+
+/// A `boxwood` to be started; it can be started several times.
+#[derive(Clone, Debug)]
+pub struct ServerBuilder {
+    /// `None` is the one that was built beside the test.
+    binary: Option<PathBuf>,
+    command: Option<&'static str>,
+    data_dir: Option<PathBuf>,
+    listen: Vec<String>,
+    args: Vec<OsString>,
+    environment: Vec<(OsString, Option<OsString>)>,
+}
+
+impl Server {
+    /// `boxwood dev` with https on a free port, accepting requests.
+    ///
+    /// # Panics
+    ///
+    /// When it does not get there.
+    #[track_caller]
+    pub fn dev() -> Server {
+        Server::builder().start()
+    }
+
+    /// To say more before the start; without more words it is what [`Server::dev`] starts.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder {
+            binary: None,
+            command: Some("dev"),
+            data_dir: None,
+            listen: Vec::new(),
+            args: Vec::new(),
+            environment: Vec::new(),
+        }
+    }
+
+    /// The first listener, as the ready line named it.
+    pub fn url(&self) -> &str {
+        &self.urls[0]
+    }
+
+    /// All listeners, in the order of the ready lines.
+    pub fn urls(&self) -> &[String] {
+        &self.urls
+    }
+
+    /// A client of the first listener, not logged in.
+    pub fn client(&self) -> Client {
+        Client::new(self.url())
+    }
+
+    /// A client of the first listener, logged in as admin with the password admin.
+    ///
+    /// # Panics
+    ///
+    /// When the login is refused.
+    #[track_caller]
+    pub fn admin(&self) -> Client {
+        let mut client = self.client();
+        client.login("admin", "admin");
+        client
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The log so far.
+    pub fn log(&self) -> String {
+        self.evidence.text(LOG)
+    }
+
+    /// The lines of standard output so far, ready lines included.
+    pub fn stdout(&self) -> Vec<String> {
+        lock(&self.output).lines.clone()
+    }
+
+    /// The directory that is kept when the test fails; also the child's directory for temporary
+    /// files.
+    pub fn evidence(&self) -> &Path {
+        self.evidence.path()
+    }
+
+    /// Asks it to stop (SIGTERM) and waits until it has.
+    ///
+    /// # Panics
+    ///
+    /// When it does not stop.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    /// Sends SIGTERM and returns at once: for what happens while it drains.
+    pub fn request_termination(&mut self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends SIGINT, as Ctrl-C does, and waits for the end.
+    ///
+    /// # Panics
+    ///
+    /// When it does not stop.
+    pub fn interrupt(&mut self) -> ExitStatus {
+        self.signal(Signal::INT);
+        self.wait()
+    }
+
+    /// Kills it (SIGKILL): no line of its code runs after this.
+    pub fn kill(&mut self) -> ExitStatus {
+        self.signal(Signal::KILL);
+        self.wait()
+    }
+
+    /// Waits until it has ended by itself or by an earlier signal.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end.
+    pub fn wait(&mut self) -> ExitStatus {
+        if let Some(status) = self.status {
+            return status;
+        }
+        let status = wait_for_value("the end of boxwood", || {
+            self.child.try_wait().expect("a child can be waited for")
+        });
+        self.status = Some(status);
+        wait_for("the end of its output", || lock(&self.output).ended);
+        status
+    }
+
+    fn into_exit(mut self) -> Exit {
+        let status = self.wait();
+        let stdout = self.stdout().iter().map(|line| format!("{line}\n")).collect();
+        Exit { status, stdout, stderr: self.log(), evidence: Arc::clone(&self.evidence) }
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        if self.status.is_none() {
+            self.status = self.child.try_wait().expect("a child can be waited for");
+        }
+        self.status.is_none()
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        // A child that was waited for is gone, and its number may be another's by now.
+        if self.is_running() {
+            kill_process(Pid::from_child(&self.child), signal).expect("a child can be signalled");
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Nothing here may panic: the test may be doing so already.
+        if self.status.is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+impl ServerBuilder {
+    /// `boxwood serve` on this data directory, with the password admin.
+    pub fn serve(mut self, data_dir: impl AsRef<Path>) -> Self {
+        self.command = Some("serve");
+        self.data_dir = Some(data_dir.as_ref().to_owned());
+        self.environment.insert(0, ("BOXWOOD_ADMIN_PASSWORD".into(), Some("admin".into())));
+        self
+    }
+
+    /// A data directory for `boxwood dev` too.
+    pub fn data_dir(mut self, data_dir: impl AsRef<Path>) -> Self {
+        self.data_dir = Some(data_dir.as_ref().to_owned());
+        self
+    }
+
+    /// Neither command: what follows is the whole command line. For [`ServerBuilder::run`].
+    pub fn bare(mut self) -> Self {
+        self.command = None;
+        self
+    }
+
+    /// Another binary than the one built beside the test: an older release, for instance.
+    pub fn binary(mut self, path: impl AsRef<Path>) -> Self {
+        self.binary = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// A listener on a free port with plain http. Without any, there is one with https.
+    pub fn http(self) -> Self {
+        self.listen("http://127.0.0.1:0")
+    }
+
+    /// A listener on a free port with https.
+    pub fn https(self) -> Self {
+        self.listen("https://127.0.0.1:0")
+    }
+
+    /// A listener.
+    pub fn listen(mut self, url: &str) -> Self {
+        self.listen.push(url.to_owned());
+        self
+    }
+
+    /// An argument, after those that the other words come to.
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// A setting, by `--set name=value`.
+    pub fn set(self, name: &str, value: impl std::fmt::Display) -> Self {
+        self.arg("--set").arg(format!("{name}={value}"))
+    }
+
+    /// An environment variable.
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.environment.push((name.into(), Some(value.as_ref().to_owned())));
+        self
+    }
+
+    /// Takes an environment variable away, `BOXWOOD_ADMIN_PASSWORD` for instance.
+    pub fn env_remove(mut self, name: &str) -> Self {
+        self.environment.push((name.into(), None));
+        self
+    }
+
+    /// Starts it and waits for its ready lines.
+    ///
+    /// # Panics
+    ///
+    /// When it ends before, or does not get there; the message holds its log.
+    #[track_caller]
+    pub fn start(&self) -> Server {
+        match self.try_start() {
+            Ok(server) => server,
+            Err(Exit { status, stderr, .. }) => {
+                panic!("boxwood ended before it was ready: {status}\n{stderr}")
+            }
+        }
+    }
+
+    /// As [`ServerBuilder::start`], for a start that may be refused.
+    ///
+    /// # Errors
+    ///
+    /// How it ended, when it ended before it was ready.
+    ///
+    /// # Panics
+    ///
+    /// When it neither gets ready nor ends.
+    #[track_caller]
+    pub fn try_start(&self) -> Result<Server, Exit> {
+        let mut server = self.spawn();
+        let listeners = self.listen.len().max(1);
+        let urls = wait_for_value("the ready lines of boxwood", || {
+            let output = lock(&server.output);
+            let ready: Vec<String> = output
+                .lines
+                .iter()
+                .filter_map(|line| line.strip_prefix(READY))
+                .map(str::to_owned)
+                .collect();
+            (ready.len() >= listeners || output.ended).then_some(ready)
+        });
+        if urls.len() < listeners {
+            return Err(server.into_exit());
+        }
+        server.urls = urls;
+        Ok(server)
+    }
+
+    /// Runs it to its end, for a start that is to be refused and for commands that answer and end.
+    ///
+    /// # Panics
+    ///
+    /// When it goes on running.
+    #[track_caller]
+    pub fn run(&self) -> Exit {
+        self.spawn().into_exit()
+    }
+
+    fn spawn(&self) -> Server {
+        let evidence = Arc::new(Evidence::new());
+        let log = File::create(evidence.path().join(LOG)).expect("the log can be created");
+        let mut command = Command::new(self.binary.clone().unwrap_or_else(binary));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("BOXWOOD_") {
+                command.env_remove(name);
+            }
+        }
+        command.env("TMPDIR", evidence.path());
+        if let Some(name) = self.command {
+            command.arg(name);
+            if self.listen.is_empty() {
+                command.args(["--listen", "https://127.0.0.1:0"]);
+            }
+        }
+        for url in &self.listen {
+            command.args(["--listen", url]);
+        }
+        if let Some(data_dir) = &self.data_dir {
+            command.arg("--data-dir").arg(data_dir);
+        }
+        command.args(&self.args);
+        for (name, value) in &self.environment {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .expect("the binary can be started");
+        let output = Arc::new(Mutex::new(Output::default()));
+        let stdout = child.stdout.take().expect("standard output is a pipe");
+        let shared = Arc::clone(&output);
+        // Reads to the end, so that the child never waits for a full pipe.
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                lock(&shared).lines.push(line);
+            }
+            lock(&shared).ended = true;
+        });
+        Server { child, urls: Vec::new(), output, status: None, evidence }
+    }
+}
+
+/// The binary beside the test executable, which stands in `target/PROFILE/deps`.
+fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its executable");
+    let profile = test.parent().and_then(Path::parent).expect("it stands in a deps directory");
+    let binary = profile.join(format!("boxwood{}", std::env::consts::EXE_SUFFIX));
+    assert!(
+        binary.is_file(),
+        "there is no {}: run `cargo build -p boxwood` first, or `make test`",
+        binary.display()
+    );
+    binary
+}
+
+/// A test that panicked with the lock held is no reason to hide the output.
+fn lock(output: &Mutex<Output>) -> MutexGuard<'_, Output> {
+    output.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    /// A shell in the place of the binary.
+    fn shell(script: &str) -> ServerBuilder {
+        Server::builder().binary("/bin/sh").bare().arg("-c").arg(script)
+    }
+
+    const STAYS: &str = "echo log >&2; echo boxwood ready https://127.0.0.1:7; \
+                         trap 'exit 3' TERM; while :; do sleep 0.01; done";
+
+    #[test]
+    fn a_server_is_awaited_and_stopped() {
+        let mut server = shell(STAYS).start();
+        assert_eq!(server.urls(), ["https://127.0.0.1:7"]);
+        assert_eq!(server.stdout(), ["boxwood ready https://127.0.0.1:7"]);
+        assert_eq!(server.log(), "log\n");
+        assert!(server.is_running());
+        assert_eq!(server.terminate().code(), Some(3));
+        assert!(!server.is_running());
+        assert_eq!(server.terminate().code(), Some(3));
+        let evidence = server.evidence().to_owned();
+        drop(server);
+        assert!(!evidence.exists());
+    }
+
+    #[test]
+    fn a_server_is_killed_at_the_latest_when_dropped() {
+        let mut server = shell(STAYS).start();
+        assert_eq!(server.kill().signal(), Some(9));
+        let server = shell(STAYS).start();
+        let pid = Pid::from_child(&server.child);
+        drop(server);
+        assert!(rustix::process::test_kill_process(pid).is_err());
+    }
+
+    #[test]
+    fn a_server_that_does_not_start_is_reported_with_its_log() {
+        let script = "echo boxwood is not ready; echo bad setting >&2; exit 4";
+        let exit = shell(script).try_start().expect_err("it ends");
+        assert_eq!((exit.status.code(), exit.stderr.as_str()), (Some(4), "bad setting\n"));
+        assert_eq!(exit.stdout, "boxwood is not ready\n");
+    }
+
+    #[test]
+    fn what_ends_by_itself_is_run_to_its_end() {
+        let exit = shell("echo out; echo err $VALUE $TMPDIR >&2; exit 5").env("VALUE", "v").run();
+        assert_eq!((exit.status.code(), exit.stdout.as_str()), (Some(5), "out\n"));
+        assert!(exit.stderr.starts_with("err v /") && exit.stderr.contains("evidence"));
+    }
+
+    #[test]
+    fn the_command_line_is_put_together() {
+        let arguments = |builder: ServerBuilder| builder.binary("/bin/echo").run().stdout;
+        let directory = std::env::temp_dir();
+        let shown = directory.display();
+        assert_eq!(arguments(Server::builder()), "dev --listen https://127.0.0.1:0\n");
+        assert_eq!(
+            arguments(Server::builder().serve(&directory).http().set("limits.headers", 9)),
+            format!(
+                "serve --listen http://127.0.0.1:0 --data-dir {shown} --set limits.headers=9\n"
+            )
+        );
+        assert_eq!(arguments(Server::builder().bare().arg("get").arg("x")), "get x\n");
+    }
+}

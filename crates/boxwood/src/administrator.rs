@@ -40,35 +40,33 @@ pub enum AdministratorError {
     Random,
 }
 
-/// The hash of the administrator's password, and the password itself if it was made up just now
-/// and must be shown.
-pub struct Kept {
-    /// A PHC string.
-    pub hash: String,
-    /// To be shown once.
-    pub made_up: Option<Zeroizing<String>>,
-}
-
-/// Finds the password's hash in a data directory, or makes one up.
+/// The hash, a PHC string, of the password in a data directory; of the given one, if there is one;
+/// or of one made up, which `tell` is told.
 ///
 /// # Errors
 /// The file must be readable and writable.
-pub fn keep(data_dir: &Path, given: Option<&Secret>) -> Result<Kept, AdministratorError> {
+pub fn keep(
+    data_dir: &Path,
+    given: Option<&Secret>,
+    tell: impl FnOnce(&str),
+) -> Result<String, AdministratorError> {
     let path = data_dir.join("administrator.hash");
-    if let Some(given) = given {
-        let hash = hash_blocking(given.expose())?;
-        write(&path, &hash)?;
-        return Ok(Kept { hash, made_up: None });
-    }
-    match read(&path)? {
-        Some(hash) => Ok(Kept { hash, made_up: None }),
+    let hash = match given {
+        Some(given) => hash_blocking(given.expose())?,
         None => {
+            if let Some(kept) = read(&path)? {
+                return Ok(kept);
+            }
             let password = make_up()?;
             let hash = hash_blocking(&password)?;
-            write(&path, &hash)?;
-            Ok(Kept { hash, made_up: Some(password) })
+            // Before it counts: killed in between, the next start makes up another one. The other
+            // way round there would be one that nobody knows.
+            tell(&password);
+            hash
         }
-    }
+    };
+    write(&path, &hash)?;
+    Ok(hash)
 }
 
 fn read(path: &Path) -> Result<Option<String>, AdministratorError> {
@@ -115,16 +113,20 @@ mod tests {
     #[test]
     fn a_password_is_made_up_once_kept_privately_and_replaced_when_given() {
         let folder = tempfile::tempdir().unwrap();
-        let first = keep(folder.path(), None).unwrap();
-        assert_eq!(first.made_up.as_ref().unwrap().len(), LENGTH);
-        let again = keep(folder.path(), None).unwrap();
-        assert!(again.made_up.is_none());
-        assert_eq!(again.hash, first.hash);
         let file = folder.path().join("administrator.hash");
+        let mut told = Vec::new();
+        let first = keep(folder.path(), None, |password| {
+            assert!(!file.exists(), "it is told before it counts");
+            told.push(password.to_owned());
+        });
+        let first = first.unwrap();
+        assert_eq!(told[0].len(), LENGTH);
+        let untold = |_: &str| panic!("nothing is made up any more");
+        assert_eq!(keep(folder.path(), None, untold).unwrap(), first);
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        let given = keep(folder.path(), Some(&Secret::new("changed"))).unwrap();
-        assert_ne!(given.hash, first.hash);
-        assert_eq!(keep(folder.path(), None).unwrap().hash, given.hash);
+        let given = keep(folder.path(), Some(&Secret::new("changed")), untold).unwrap();
+        assert_ne!(given, first);
+        assert_eq!(keep(folder.path(), None, untold).unwrap(), given);
         assert!(!std::fs::read_to_string(file).unwrap().contains("changed"));
     }
 }

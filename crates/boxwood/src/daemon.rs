@@ -82,6 +82,9 @@ pub fn run(settings: &Settings) -> Result<(), DaemonError> {
 }
 
 async fn serve(settings: &Settings) -> Result<(), DaemonError> {
+    // First of all: a signal during the start is followed as soon as there is something to stop,
+    // instead of ending the process with a temporary directory left behind.
+    let mut stop = StopSignals::listen()?;
     let mut bound = Vec::new();
     for url in &settings.listen {
         bound.push(url.bind().await?);
@@ -89,12 +92,9 @@ async fn serve(settings: &Settings) -> Result<(), DaemonError> {
     let data = DataDir::of(settings)?;
     let (engine, parts) = open_engine(settings, data.path())?;
     let engine = Arc::new(engine);
-    let kept = administrator::keep(data.path(), settings.admin_password.as_ref())?;
-    if let Some(password) = &kept.made_up {
-        tell_password(password);
-    }
-    let administrator =
-        Administrator { name: administrator::NAME.to_owned(), password_hash: kept.hash };
+    let given = settings.admin_password.as_ref();
+    let password_hash = administrator::keep(data.path(), given, tell_password)?;
+    let administrator = Administrator { name: administrator::NAME.to_owned(), password_hash };
     let metrics = Metrics::new();
     let service = Arc::new(Service::new(
         Arc::clone(&engine),
@@ -104,7 +104,6 @@ async fn serve(settings: &Settings) -> Result<(), DaemonError> {
         metrics.clone(),
     )?);
 
-    let mut stop = StopSignals::listen()?;
     let lines: Vec<String> = bound.iter().map(BoundListener::to_string).collect();
     let limits = limits(settings);
     let server = Server::start(bound, Arc::clone(&service), limits, metrics, parts.certificate);

@@ -1,5 +1,6 @@
 //! The executable: settings from the real environment, then the daemon.
 
+use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -32,8 +33,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn fail(error: &dyn std::fmt::Display, code: ExitCode) -> ExitCode {
+fn fail(error: &dyn Error, code: ExitCode) -> ExitCode {
+    let mut sentence = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        // Some sentences end with their cause already.
+        if !sentence.contains(&text) {
+            sentence.push_str(&format!(": {text}"));
+        }
+        cause = error.source();
+    }
     // With nobody to tell, the exit code still says it.
-    let _ = writeln!(std::io::stderr(), "boxwood: {error}");
+    let _ = writeln!(std::io::stderr(), "boxwood: {sentence}");
     code
 }

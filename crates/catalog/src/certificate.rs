@@ -13,6 +13,7 @@ use x509_parser::asn1_rs::{FromDer, Sequence};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::error::X509Error;
 use x509_parser::x509::SubjectPublicKeyInfo;
+use zeroize::Zeroizing;
 
 const CERTIFICATE: &str = "CERTIFICATE";
 const KEY_LABELS: [&str; 3] = ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"];
@@ -50,7 +51,7 @@ pub(crate) fn private_key_check(text: &str) -> Result<(), &'static str> {
     if !KEY_LABELS.contains(&section.label) {
         return Err(PLAIN);
     }
-    let key = PrivateKeyDer::from_pem_slice(section.text.as_bytes()).map_err(|_| PLAIN)?;
+    let key = private_key(section.text).ok_or(PLAIN)?;
     // All three kinds are one sequence that begins with a version.
     match Sequence::from_der(key.secret_der()) {
         Ok(([], sequence)) if sequence.content.first() == Some(&0x02) => Ok(()),
@@ -71,8 +72,7 @@ pub(crate) enum PairFault {
 
 /// Whether the private key belongs to the certificate.
 pub(crate) fn pair_check(certificate: &str, private_key: &str) -> Result<(), PairFault> {
-    let key =
-        PrivateKeyDer::from_pem_slice(private_key.as_bytes()).map_err(|_| PairFault::Unreadable)?;
+    let key = self::private_key(private_key).ok_or(PairFault::Unreadable)?;
     let key = any_supported_type(&key).map_err(|_| PairFault::Unsupported)?;
     let derived = key.public_key().ok_or(PairFault::Unsupported)?;
     let (_, derived) =
@@ -115,6 +115,11 @@ fn parsed<T>(pem: &str, use_it: impl FnOnce(&X509Certificate<'_>) -> T) -> Resul
         Ok(([], certificate)) => Ok(use_it(&certificate)),
         _ => Err(FAULT),
     }
+}
+
+// Wiped when it is no longer needed: the decoded key is a copy that nobody else knows of.
+fn private_key(pem: &str) -> Option<Zeroizing<PrivateKeyDer<'static>>> {
+    PrivateKeyDer::from_pem_slice(pem.as_bytes()).ok().map(Zeroizing::new)
 }
 
 struct Section<'a> {

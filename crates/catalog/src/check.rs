@@ -555,10 +555,25 @@ impl<'p> Checker<'p> {
                 return self.say(rule::TYPE, &at_order, message);
             }
         };
-        let keys: BTreeSet<&str> = order.iter().filter_map(Value::as_str).collect();
-        let named = keys.len() == order.len() && keys.iter().all(|key| members.contains_key(*key));
-        if !named || keys.contains(ORDER) || keys.len() + 1 != members.len() {
-            let message = format!("{} must name each other member exactly once", at_order.shown());
+        let mut keys = BTreeSet::new();
+        for (index, item) in order.iter().enumerate() {
+            let at = at_order.index(index);
+            match item.as_str() {
+                Some(key) if keys.insert(key) => {}
+                Some(_) => {
+                    let message = format!("{} repeats an earlier key", at.shown());
+                    self.say(rule::UNIQUE_ITEMS, &at, message);
+                }
+                None => {
+                    let message =
+                        format!("{} must be a string and is {}", at.shown(), article(item));
+                    self.say(rule::TYPE, &at, message);
+                }
+            }
+        }
+        let named = keys.iter().all(|key| *key != ORDER && members.contains_key(*key));
+        if !named || keys.len() + 1 != members.len() {
+            let message = format!("{} must name each other member once", at_order.shown());
             self.say(rule::ORDER, &at_order, message);
         }
     }

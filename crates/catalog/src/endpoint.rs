@@ -35,6 +35,17 @@ impl EndpointKind {
             Self::Member => "member",
         }
     }
+
+    /// The word in a sentence.
+    pub(crate) fn phrase(self) -> &'static str {
+        match self {
+            Self::Folder => "a folder",
+            Self::Object => "an object",
+            Self::Value => "a value",
+            Self::Collection => "a collection",
+            Self::Member => "a member",
+        }
+    }
 }
 
 /// How much of the original's behaviour the schema knows.

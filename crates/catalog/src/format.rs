@@ -218,9 +218,11 @@ mod tests {
     }
 
     #[test]
-    fn names_read_back() {
+    fn names_read_back_and_are_in_the_manual() {
         for format in Format::ALL {
             assert_eq!(Format::parse(format.name()), Some(format));
+            let manual = include_str!("../../../docs/CATALOG.md");
+            assert!(manual.contains(&format!("`{}`", format.name())), "{format:?}");
         }
     }
 }

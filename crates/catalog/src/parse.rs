@@ -303,7 +303,7 @@ impl<'a> Reader<'a> {
         };
         for name in misplaced {
             if let Some(field) = fields.get(name) {
-                let message = format!("`{name}` says nothing about a {}", kind.name());
+                let message = format!("`{name}` says nothing about {}", kind.phrase());
                 self.fault(index, field.line, message, "remove it");
             }
         }
@@ -489,8 +489,8 @@ impl<'a> Reader<'a> {
                 Some(EndpointKind::Folder) => {}
                 Some(kind) => {
                     let message = format!(
-                        "files stand in the folder `{stem}/`, but this is a {}",
-                        kind.name()
+                        "files stand in the folder `{stem}/`, but this is {}",
+                        kind.phrase()
                     );
                     faults.push((
                         format!("{stem}.yaml"),

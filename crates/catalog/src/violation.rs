@@ -156,4 +156,14 @@ pub mod rule {
         names.sort_unstable();
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
     }
+
+    #[cfg(test)]
+    #[test]
+    fn the_manual_lists_each_rule_with_its_layer() {
+        let manual = include_str!("../../../docs/CATALOG.md");
+        for (name, layer, meaning) in ALL {
+            let row = format!("| `{name}` | {} | {meaning} |", format!("{layer:?}").to_lowercase());
+            assert!(manual.contains(&row), "docs/CATALOG.md lacks: {row}");
+        }
+    }
 }

@@ -13,7 +13,8 @@ pub enum Change {
     Create {
         /// Where.
         path: NodePath,
-        /// The member's place in its collection (see [`Tree::rank`]); `None` under a folder.
+        /// The place that a deleted member had (see [`Tree::rank`]), where this undoes a deletion;
+        /// `None`: at the end of its collection, or under a folder.
         rank: Option<u64>,
         /// What it holds.
         after: Body,
@@ -84,6 +85,8 @@ pub fn invert(changes: &[Change]) -> Vec<Change> {
 /// What leads from `base` to `after`, looking only at the `touched` nodes and collections.
 ///
 /// Deletions come first, then new members in their order, then replacements, then new orders.
+/// A new member comes at the end; one that stands before an older one does so by a new order, so
+/// that the list means the same on a tree to which others have added members.
 /// What was touched and is again as it was does not appear. Costs O(touched · log n), and O(members)
 /// for each collection whose order was touched.
 #[must_use]
@@ -104,8 +107,12 @@ pub fn changes_between<'a>(
                 let (path, rank) = (path.clone(), base.rank(path));
                 deleted.push(Change::Delete { path, rank, before });
             }
-            (None, Some(after)) => {
-                created.push((rank, Change::Create { path: path.clone(), rank, after }));
+            (None, Some(body)) => {
+                let change = Change::Create { path: path.clone(), rank: None, after: body };
+                created.push((rank, change));
+                if stands_before_an_older_one(base, after, path) {
+                    reordered.extend(path.parent());
+                }
             }
             (Some(before), Some(after)) => {
                 if before != after {
@@ -120,13 +127,19 @@ pub fn changes_between<'a>(
             (None, None) => {}
         }
     }
-    created.sort_by(|(a, _), (b, _)| a.cmp(b));
+    created.sort_by_key(|(rank, _)| *rank);
     let mut changes = deleted;
     changes.extend(created.into_iter().map(|(_, change)| change));
     changes.extend(replaced);
     let orders = orders_between(base, after, &changes, &reordered);
     changes.extend(orders);
     changes
+}
+
+fn stands_before_an_older_one(base: &Tree, after: &Tree, path: &NodePath) -> bool {
+    let next = after.rank(path).and_then(|_| after.neighbours(path)?.next);
+    let older = next.zip(path.parent()).map(|(next, parent)| parent.join(&next));
+    older.is_some_and(|older| base.body(&older).is_some())
 }
 
 fn orders_between(

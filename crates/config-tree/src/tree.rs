@@ -222,7 +222,8 @@ impl Tree {
     /// All bodies with their paths: folders in alphabetical order, members in theirs.
     pub fn walk(&self) -> impl Iterator<Item = (NodePath, &Body)> {
         let mut stack = vec![(NodePath::root(), &*self.root)];
-        let mut members: Option<(NodePath, Box<dyn Iterator<Item = (&Key, &Body)>>)> = None;
+        type Members<'a> = Box<dyn Iterator<Item = (&'a Key, &'a Body)> + 'a>;
+        let mut members: Option<(NodePath, Members<'_>)> = None;
         std::iter::from_fn(move || {
             loop {
                 if let Some((path, rest)) = &mut members {

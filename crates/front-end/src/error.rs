@@ -272,6 +272,7 @@ impl From<EngineError> for ApiError {
             EngineError::Store(StoreError::Poisoned) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "StoreUnavailable", message)
             }
+            EngineError::Store(StoreError::TooLarge { .. }) => semantic(json!({})),
             EngineError::Store(cause) => {
                 tracing::error!(error = %cause, "the store failed");
                 let message = "The change could not be made durable; nothing more will be \

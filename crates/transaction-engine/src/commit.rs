@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use config_tree::Change;
+use config_tree::{Change, Tree};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
@@ -153,7 +153,7 @@ impl Work {
         let mut tip = self.shared.running.load_full();
         let mut ready: Vec<Ready> = Vec::with_capacity(requests.len());
         for request in requests {
-            match prepare(&self.shared, &tip, &request) {
+            match contained(|| prepare(&self.shared, &tip, &request)) {
                 Ok(Some((revision, record))) => {
                     tip = Arc::new(revision);
                     ready.push(Ready { request, revision: Arc::clone(&tip), record });
@@ -175,19 +175,30 @@ impl Work {
             .into_iter()
             .map(|Ready { request, revision, record }| (record, (request, revision)))
             .unzip();
-        if let Err(error) = self.shared.log.append(&records) {
-            tracing::error!(%error, "the store failed; writes are refused until a restart");
-            let mut errors = Some(error);
-            for (request, _) in ready {
-                let error = errors.take().unwrap_or(StoreError::Poisoned);
-                hand_back(&self.shared, request, Error::Store(error));
+        // A panic in there poisons the log as an error does.
+        match contained(|| self.shared.log.append(&records).map_err(Error::Store)) {
+            Ok(()) => {
+                for (record, (request, revision)) in records.into_iter().zip(ready) {
+                    self.publish(record, request, revision);
+                }
+                self.checkpoint_if(self.since_checkpoint >= self.shared.checkpoint_every);
             }
+            Err(error) => self.not_durable(error, ready.into_iter().map(|(request, _)| request)),
+        }
+    }
+
+    fn not_durable(&mut self, error: Error, requests: impl ExactSizeIterator<Item = Request>) {
+        if !self.shared.log.is_poisoned() && requests.len() > 1 {
+            // Refused before anything was written, as too large: perhaps only together.
+            requests.for_each(|request| self.commit_all(vec![request]));
             return;
         }
-        for (record, (request, revision)) in records.into_iter().zip(ready) {
-            self.publish(record, request, revision);
+        tracing::error!(%error, "the store did not take a commit");
+        let mut error = Some(error);
+        for request in requests {
+            let error = error.take().unwrap_or(Error::Store(StoreError::Poisoned));
+            hand_back(&self.shared, request, error);
         }
-        self.checkpoint_if(self.since_checkpoint >= self.shared.checkpoint_every);
     }
 
     fn publish(&mut self, record: RevisionRecord, request: Request, revision: Arc<Revision>) {
@@ -216,6 +227,12 @@ impl Work {
     }
 }
 
+// A fault of ours in one commit must not take the writer, and with it every later commit, away.
+fn contained<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    done.unwrap_or(Err(Error::Internal("a commit panicked")))
+}
+
 /// Checks a transaction against the revision it would follow. `None`: it changes nothing.
 fn prepare(
     shared: &Shared,
@@ -242,7 +259,7 @@ fn prepare(
     }
     let revision = Revision {
         number: tip.number.next(),
-        tree: moved.tree().clone(),
+        tree: replayed(tip, &changes, moved.tree())?,
         time: shared.clock.now().max(tip.time),
         commit_id: Uuid::new_v4(),
     };
@@ -260,6 +277,21 @@ fn prepare(
         digest: revision.tree.digest(),
     };
     Ok(Some((revision, record)))
+}
+
+// The tree as the next start will make it: from the revision before, by the recorded changes. Were
+// it another than the one that was checked, that start would refuse the whole store.
+fn replayed(tip: &Revision, changes: &[Change], checked: &Tree) -> Result<Tree, Error> {
+    let mut tree = tip.tree.clone();
+    for change in changes {
+        let applied = tree.apply(change);
+        applied.map_err(|_| Error::Internal("recorded changes do not apply"))?;
+    }
+    if tree.digest() == checked.digest() {
+        Ok(tree)
+    } else {
+        Err(Error::Internal("recorded changes lead to another tree"))
+    }
 }
 
 // The transaction as it would stand on `tip`, with its changes from there.

@@ -20,6 +20,7 @@ use crate::store::{CheckpointDir, RevisionLog, Store, StoreError};
 use crate::transaction::{OpenTransaction, Rules, allows};
 
 /// A committed tree.
+#[derive(Debug)]
 pub struct Revision {
     /// Its number; each commit adds one.
     pub number: RevisionNumber,
@@ -78,6 +79,7 @@ pub(crate) struct Shared {
 }
 
 /// The tree that a session sees at one moment. Holding it holds nobody up.
+#[derive(Debug)]
 pub enum View {
     /// The last committed revision.
     Running(Arc<Revision>),

@@ -5,7 +5,7 @@
 //! every layer above uses by the same names: `node_put`, `transaction_commit`.
 //!
 //! The order of a commit is the reason for most of what is here: **durable, then visible, then
-//! acted upon, then acknowledged**. It is written once, in [`commit`](mod@commit).
+//! acted upon, then acknowledged**. It is written once, in `commit.rs`.
 //!
 //! What is deliberately absent: no paths under which an API shows a node, no status codes, no
 //! schema knowledge (the catalog answers every question about what may stand where), and no open

@@ -870,3 +870,21 @@ impl<'a> Reader<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_explains_each_keyword() {
+        let manual = include_str!("../../../../docs/CATALOG.md");
+        let schema = KEYWORDS.iter().map(|(name, _)| *name).chain(PROPERTY_KEYWORDS);
+        for keyword in schema.chain(super::super::KEYWORDS) {
+            let explained = manual
+                .lines()
+                .filter_map(|line| line.strip_prefix("| ")?.split_once(" |"))
+                .any(|(cell, _)| cell.split(", ").any(|word| word == format!("`{keyword}`")));
+            assert!(explained, "docs/CATALOG.md lacks {keyword}");
+        }
+    }
+}

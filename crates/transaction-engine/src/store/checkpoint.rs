@@ -221,7 +221,7 @@ fn write_file(
     };
     out.line(&mut buffer, &header).map_err(doing())?;
     for (path, body) in tree.walk() {
-        let holds = StoredBody::of(body, &path)?;
+        let holds = StoredBody::of(body, &path).map_err(StoreError::refused)?;
         let line = Line { rank: tree.rank(&path), path: path.to_string().into(), holds };
         out.line(&mut buffer, &line).map_err(doing())?;
     }

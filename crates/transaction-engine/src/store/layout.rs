@@ -11,10 +11,12 @@
 //! `docs/reference/store-format.md` describes all of this for people; keep it in step.
 
 use std::borrow::Cow;
+use std::io::Write;
 
-use blake3::Hash;
+use blake3::{Hash, Hasher};
 use config_tree::{Body, Change, Key, NodePath, Reference, TreeDigest};
-use serde::{Deserialize, Serialize};
+use serde::ser::{Error as _, SerializeSeq};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -106,13 +108,13 @@ pub(super) struct ChainEntry {
 impl ChainEntry {
     pub(super) const BYTES: usize = 4 + 8 + 8 + 16 + 8 + 4 + 4 * 32;
 
-    pub(super) fn new(record: &RevisionRecord, raw: &[u8], previous: Hash) -> Self {
+    pub(super) fn new(record: &RevisionRecord, encoded: &Encoded, previous: Hash) -> Self {
         let mut entry = Self {
             number: record.number,
             time: record.time,
             commit_id: record.commit_id,
-            record_bytes: raw.len() as u64,
-            record_hash: blake3::hash(raw),
+            record_bytes: encoded.bytes,
+            record_hash: encoded.hash,
             digest: record.digest,
             previous,
             hash: GENESIS,
@@ -208,12 +210,12 @@ struct StoredReference<'a> {
 impl<'a> StoredBody<'a> {
     /// Checks that the text is one JSON value and nothing beside it: what we could not read back
     /// must not get in.
-    pub(super) fn of(body: &'a Body, path: &NodePath) -> Result<Self, StoreError> {
+    pub(super) fn of(body: &'a Body, path: &NodePath) -> Result<Self, String> {
         let text = body.text();
-        let raw: &RawValue = serde_json::from_str(text)
-            .map_err(|error| StoreError::refused(format!("the body at {path}: {error}")))?;
+        let raw: &RawValue =
+            serde_json::from_str(text).map_err(|error| format!("the body at {path}: {error}"))?;
         if raw.get().len() != text.len() || text.contains('\n') {
-            return Err(StoreError::refused(format!("the body at {path}: it is not canonical")));
+            return Err(format!("the body at {path}: it is not canonical"));
         }
         let refs = body.references().iter().map(|reference| {
             let Reference { pointer, target, fragment } = reference;
@@ -245,9 +247,10 @@ pub(super) fn parse_path(text: &str) -> Result<NodePath, String> {
 
 // ===== records =====
 
+/// `C` is [`Changes`] on the way in and a list of [`StoredChange`] on the way out.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct StoredRecord<'a> {
+struct StoredRecord<'a, C> {
     number: u64,
     time: i64,
     commit_id: Cow<'a, str>,
@@ -258,8 +261,20 @@ struct StoredRecord<'a> {
     #[serde(borrow)]
     message: Option<Cow<'a, str>>,
     digest: Cow<'a, str>,
-    #[serde(borrow)]
-    changes: Vec<StoredChange<'a>>,
+    changes: C,
+}
+
+/// Changes that are turned into their stored form one at a time, as there may be a million.
+struct Changes<'a>(&'a [Change]);
+
+impl Serialize for Changes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.0.len()))?;
+        for change in self.0 {
+            list.serialize_element(&StoredChange::of(change).map_err(S::Error::custom)?)?;
+        }
+        list.end()
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -299,8 +314,16 @@ enum StoredChange<'a> {
     },
 }
 
-/// The text of a record, in one buffer.
-pub(super) fn encode_record(record: &RevisionRecord) -> Result<Vec<u8>, StoreError> {
+/// The text of a record, as it lies in the store.
+pub(super) struct Encoded {
+    /// Each of [`CHUNK_BYTES`] but for the last.
+    pub(super) chunks: Vec<Vec<u8>>,
+    pub(super) bytes: u64,
+    pub(super) hash: Hash,
+}
+
+/// Writes a record, straight into its chunks: a large one should not stand in memory twice.
+pub(super) fn encode_record(record: &RevisionRecord) -> Result<Encoded, StoreError> {
     let RevisionRecord { number, time, commit_id, author, session, message, changes, digest } =
         record;
     let stored = StoredRecord {
@@ -311,15 +334,49 @@ pub(super) fn encode_record(record: &RevisionRecord) -> Result<Vec<u8>, StoreErr
         session: Cow::Borrowed(session),
         message: message.as_deref().map(Cow::Borrowed),
         digest: Cow::Owned(digest.to_string()),
-        changes: changes.iter().map(StoredChange::of).collect::<Result<_, _>>()?,
+        changes: Changes(changes),
     };
-    serde_json::to_vec(&stored)
-        .map_err(|error| StoreError::refused(format!("revision {number}: {error}")))
+    let mut chunker = Chunker { chunks: Vec::new() };
+    serde_json::to_writer(&mut chunker, &stored)
+        .map_err(|error| StoreError::refused(format!("revision {number}: {error}")))?;
+    Ok(chunker.finish())
+}
+
+struct Chunker {
+    chunks: Vec<Vec<u8>>,
+}
+
+impl Chunker {
+    fn finish(self) -> Encoded {
+        let mut hasher = Hasher::new();
+        let mut bytes = 0;
+        for chunk in &self.chunks {
+            hasher.update(chunk);
+            bytes += chunk.len() as u64;
+        }
+        Encoded { chunks: self.chunks, bytes, hash: hasher.finalize() }
+    }
+}
+
+impl Write for Chunker {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK_BYTES) {
+            self.chunks.push(Vec::with_capacity(CHUNK_BYTES));
+        }
+        let Some(chunk) = self.chunks.last_mut() else { return Ok(0) };
+        let count = bytes.len().min(CHUNK_BYTES - chunk.len());
+        chunk.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Reads what [`encode_record`] wrote, and says what is wrong where it cannot.
 pub(super) fn decode_record(raw: &[u8]) -> Result<RevisionRecord, String> {
-    let stored: StoredRecord<'_> =
+    let stored: StoredRecord<'_, Vec<StoredChange<'_>>> =
         serde_json::from_slice(raw).map_err(|error| error.to_string())?;
     let StoredRecord { number, time, commit_id, author, session, message, digest, changes } =
         stored;
@@ -336,7 +393,7 @@ pub(super) fn decode_record(raw: &[u8]) -> Result<RevisionRecord, String> {
 }
 
 impl<'a> StoredChange<'a> {
-    fn of(change: &'a Change) -> Result<Self, StoreError> {
+    fn of(change: &'a Change) -> Result<Self, String> {
         let text = |path: &NodePath| Cow::Owned(path.to_string());
         Ok(match change {
             Change::Create { path, rank, after } => {
@@ -458,6 +515,14 @@ mod tests {
         )
     }
 
+    fn text_of(record: &RevisionRecord) -> Vec<u8> {
+        let Encoded { chunks, bytes, hash } = encode_record(record).unwrap();
+        assert!(chunks.iter().rev().skip(1).all(|chunk| chunk.len() == CHUNK_BYTES));
+        let text = chunks.concat();
+        assert_eq!((text.len() as u64, blake3::hash(&text)), (bytes, hash));
+        text
+    }
+
     fn sample() -> RevisionRecord {
         let path = |text: &str| NodePath::parse(text).unwrap();
         let reference = |fragment: Option<&str>| Reference {
@@ -511,7 +576,7 @@ mod tests {
             + r#"{"at":"/password","to":"/passwords/p1","part":"/x"}]}}},"#
             + r#"{"delete":{"path":"/f/ü\"","before":{"body":[]}}},"#
             + r#"{"reorder":{"path":"/c","before":["a","b"],"after":["b","a"]}}]}"#;
-        assert_eq!(String::from_utf8(encode_record(&sample()).unwrap()).unwrap(), expected);
+        assert_eq!(String::from_utf8(text_of(&sample())).unwrap(), expected);
     }
 
     #[test]
@@ -521,8 +586,9 @@ mod tests {
         assert_eq!(chunk_key(number, 3), b"r/\0\0\0\0\0\0\x01\x02/\0\0\0\x03");
         assert_eq!(commit_key(Uuid::from_u128(1))[..4], *b"i/\0\0");
 
-        let raw = encode_record(&sample()).unwrap();
-        let bytes = ChainEntry::new(&sample(), &raw, GENESIS).to_bytes();
+        let raw = text_of(&sample());
+        let encoded = encode_record(&sample()).unwrap();
+        let bytes = ChainEntry::new(&sample(), &encoded, GENESIS).to_bytes();
         assert_eq!(bytes.len(), 176);
         let head = b"\0\0\0\x01\0\0\0\0\0\0\0\x07\0\x06\x0a\x24\x18\x1e\x40\x01";
         assert_eq!(bytes[..20], *head, "format, number, time");
@@ -550,7 +616,8 @@ mod tests {
 
     #[test]
     fn no_bit_of_a_chain_entry_may_differ() {
-        let bytes = ChainEntry::new(&sample(), b"raw", GENESIS).to_bytes();
+        let encoded = encode_record(&sample()).unwrap();
+        let bytes = ChainEntry::new(&sample(), &encoded, GENESIS).to_bytes();
         assert_eq!(ChainEntry::parse(&bytes).unwrap().to_bytes(), bytes);
         for bit in 0..bytes.len() * 8 {
             let mut bytes = bytes.clone();
@@ -563,13 +630,14 @@ mod tests {
     proptest! {
         #[test]
         fn a_record_reads_back_as_it_was(record in any_record()) {
-            let raw = encode_record(&record).unwrap();
+            let raw = text_of(&record);
             prop_assert_eq!(decode_record(&raw).unwrap(), record);
         }
 
         #[test]
         fn a_chain_entry_reads_back_as_it_was(record in any_record(), previous: [u8; 32]) {
-            let entry = ChainEntry::new(&record, b"raw", Hash::from_bytes(previous));
+            let encoded = encode_record(&record).unwrap();
+            let entry = ChainEntry::new(&record, &encoded, Hash::from_bytes(previous));
             prop_assert_eq!(ChainEntry::parse(&entry.to_bytes()), Some(entry));
         }
 
@@ -580,7 +648,7 @@ mod tests {
             byte: u8,
             noise: Vec<u8>,
         ) {
-            let mut raw = encode_record(&record).unwrap();
+            let mut raw = text_of(&record);
             let place = place.index(raw.len());
             raw[place] = byte;
             let _ = decode_record(&raw);

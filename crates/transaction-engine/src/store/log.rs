@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::checkpoint::CheckpointDir;
-use super::layout::{self, CHUNK_BYTES, ChainEntry, GENESIS};
+use super::layout::{self, ChainEntry, GENESIS};
 use super::recover::{self, Beyond, Chain, Verified};
 use super::{Batch, Store, StoreError};
 use crate::revision::{RevisionNumber, RevisionRecord};
@@ -195,19 +195,26 @@ impl RevisionLog {
         self.syncs.load(Ordering::Relaxed)
     }
 
-    /// Reads everything there is and checks it against everything else. May run beside appends;
-    /// it looks at the revisions that were there when it began.
+    /// Reads everything there is and checks it against everything else. May run beside appends,
+    /// and looks at the revisions that were there when it began; checkpoints wait for it.
     ///
     /// # Errors
     /// The first thing that is not in order.
     pub fn verify(&self) -> Result<Verified, StoreError> {
-        let head = match self.head_number() {
-            RevisionNumber::ZERO => None,
-            number => Some(recover::entry(&*self.store, number)?),
+        let check = || {
+            let head = match self.head_number() {
+                RevisionNumber::ZERO => None,
+                number => Some(recover::entry(&*self.store, number)?),
+            };
+            let (store, oldest) = (&*self.store, self.oldest);
+            let chain = Chain { store, oldest, head, beyond: Beyond::Ignore };
+            recover::verify(&chain, self.checkpoints.as_ref(), &self.skeleton)
         };
-        let chain =
-            Chain { store: &*self.store, oldest: self.oldest, head, beyond: Beyond::Ignore };
-        recover::verify(&chain, self.checkpoints.as_ref(), &self.skeleton)
+        // The head is looked up when no checkpoint can come any more, lest one be newer than it.
+        match &self.checkpoints {
+            Some(dir) => dir.undisturbed(check),
+            None => check(),
+        }
     }
 
     fn batch_of(
@@ -220,10 +227,9 @@ impl RevisionLog {
         let mut head: Option<ChainEntry> = None;
         for record in records {
             let previous = head.as_ref().or(tip).map_or(GENESIS, ChainEntry::hash);
-            let raw = layout::encode_record(record)?;
-            self.check_size(record.number, batch.bytes() + raw.len() as u64)?;
-            let entry = ChainEntry::new(record, &raw, previous);
-            for (index, chunk) in (0u32..).zip(raw.chunks(CHUNK_BYTES)) {
+            let encoded = layout::encode_record(record)?;
+            let entry = ChainEntry::new(record, &encoded, previous);
+            for (index, chunk) in (0u32..).zip(encoded.chunks) {
                 batch.put(layout::chunk_key(record.number, index), chunk);
             }
             batch.put(layout::chain_key(record.number), entry.to_bytes());

@@ -429,19 +429,8 @@ fn has_place(tree: &Tree, change: &Change) -> bool {
 
 // ===== verifying =====
 
-/// Checks everything against everything else.
+/// Checks everything against everything else, while nobody writes a checkpoint.
 pub(super) fn verify(
-    chain: &Chain<'_>,
-    checkpoints: Option<&CheckpointDir>,
-    skeleton: &Tree,
-) -> Result<Verified, StoreError> {
-    match checkpoints {
-        Some(dir) => dir.undisturbed(|| verify_all(chain, Some(dir), skeleton)),
-        None => verify_all(chain, None, skeleton),
-    }
-}
-
-fn verify_all(
     chain: &Chain<'_>,
     checkpoints: Option<&CheckpointDir>,
     skeleton: &Tree,

@@ -81,7 +81,7 @@ impl Witness {
 mod tests {
     use super::*;
     use crate::revision::{RevisionNumber, RevisionRecord, Timestamp};
-    use crate::store::layout::GENESIS;
+    use crate::store::layout::{GENESIS, encode_record};
 
     fn entry(number: u64) -> ChainEntry {
         let record = RevisionRecord {
@@ -94,7 +94,7 @@ mod tests {
             changes: Vec::new(),
             digest: config_tree::TreeDigest::default(),
         };
-        ChainEntry::new(&record, b"", GENESIS)
+        ChainEntry::new(&record, &encode_record(&record).unwrap(), GENESIS)
     }
 
     #[test]

@@ -1,0 +1,8 @@
+//! The crate from outside: what its callers rely on.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod faults;
+mod references;
+mod sps_6_2;
+mod support;

@@ -1,0 +1,207 @@
+//! A small appliance, an engine over it, and a few short words for the verbs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use catalog::Catalog;
+use config_tree::{Key, NodePath, Tree};
+use serde_json::{Value, json};
+use transaction_engine::clock::{Clock, ManualClock};
+use transaction_engine::secrets::Sealer;
+use transaction_engine::store::{MemStore, Store};
+use transaction_engine::{Applier, Engine, Error, Mode, Options, Session, Timestamp, View};
+
+/// Three objects that may refer to a thing and to a password; things in an order; passwords.
+const CATALOG: &[(&str, &str)] = &[
+    (
+        "catalog.yaml",
+        r##"
+name: test-1.0
+title: Test appliance
+description: Small enough to know by heart.
+transactions: exclusive
+$defs:
+  part:
+    type: object
+    additionalProperties: false
+    required: [n]
+    properties:
+      n: {title: Number, description: Any number., type: integer}
+      thing: {title: Thing, description: A thing., type: [string, "null"], x-reference: /things}
+      password:
+        title: Password
+        description: A password.
+        type: [string, "null"]
+        x-reference: /passwords
+"##,
+    ),
+    ("parts.yaml", "kind: folder\ntitle: Parts\ndescription: Fixed objects.\n"),
+    ("parts/a.yaml", PART),
+    ("parts/b.yaml", PART),
+    ("parts/c.yaml", PART),
+    (
+        "things.yaml",
+        r##"
+kind: collection
+title: Things
+description: Members with an order.
+fidelity: full
+operations: [list, create, replace, delete]
+key: uuid
+schema:
+  type: object
+  additionalProperties: false
+  required: [n]
+  properties:
+    n: {title: Number, description: Any number., type: integer}
+"##,
+    ),
+    (
+        "passwords.yaml",
+        r##"
+kind: collection
+title: Passwords
+description: Secrets, referred to once.
+fidelity: full
+operations: [create]
+key: uuid
+lifetime: referenced
+exclusive: true
+schema:
+  type: object
+  additionalProperties: false
+  required: [plain]
+  properties:
+    plain: {title: Text, description: The password., type: string, x-secret: true}
+"##,
+    ),
+];
+
+const PART: &str = r##"
+kind: object
+title: Part
+description: A fixed object.
+fidelity: full
+schema: {$ref: "#/$defs/part"}
+default: {n: 0}
+"##;
+
+pub(crate) fn catalog() -> Catalog {
+    let files = CATALOG.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+    Catalog::from_files(files).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+pub(crate) fn path(text: &str) -> NodePath {
+    NodePath::parse(text).unwrap()
+}
+
+pub(crate) fn part(name: &str) -> NodePath {
+    path(&format!("/parts/{name}"))
+}
+
+/// An engine with a clock that the test moves.
+pub(crate) struct Fixture {
+    pub(crate) engine: Engine,
+    pub(crate) clock: Arc<ManualClock>,
+}
+
+pub(crate) struct Setup {
+    pub(crate) mode: Mode,
+    pub(crate) appliers: Vec<Arc<dyn Applier>>,
+    pub(crate) change_limit: usize,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { mode: Mode::Exclusive, appliers: Vec::new(), change_limit: 1000 }
+    }
+}
+
+impl Setup {
+    pub(crate) fn mode(mode: Mode) -> Self {
+        Self { mode, ..Self::default() }
+    }
+
+    pub(crate) fn open(self, store: Box<dyn Store>) -> Result<Fixture, Error> {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_micros(1_790_000_000_000_000)));
+        let options = Options {
+            catalog: Arc::new(catalog()),
+            store,
+            checkpoints: None,
+            checkpoint_every: 1000,
+            sealer: Arc::new(Sealer::from_key(&[7; 32])),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            mode: self.mode,
+            change_limit: self.change_limit,
+            appliers: self.appliers,
+        };
+        Ok(Fixture { engine: Engine::open(options, &mut |_, _| None)?, clock })
+    }
+
+    pub(crate) fn in_memory(self) -> Fixture {
+        self.open(Box::new(MemStore::new())).unwrap()
+    }
+}
+
+impl Fixture {
+    pub(crate) fn session(&self, user: &str) -> Arc<Session> {
+        self.engine.session_open(user)
+    }
+
+    /// A session with an open transaction.
+    pub(crate) fn opened(&self, user: &str) -> Arc<Session> {
+        let session = self.session(user);
+        self.engine.transaction_open(&session).unwrap();
+        session
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.engine.running().number.get()
+    }
+
+    pub(crate) fn put(&self, session: &Session, name: &str, value: Value) -> Result<View, Error> {
+        self.engine.node_put(session, &part(name), value)
+    }
+
+    pub(crate) fn create(&self, session: &Session, value: Value) -> NodePath {
+        self.engine.node_create(session, &path("/things"), value).unwrap().0
+    }
+
+    pub(crate) fn secret(&self, session: &Session, plain: &str) -> Key {
+        let value = json!({ "plain": plain });
+        let (path, _) = self.engine.node_create(session, &path("/passwords"), value).unwrap();
+        path.key().unwrap().clone()
+    }
+
+    pub(crate) fn commit(&self, session: &Arc<Session>) -> Result<u64, Error> {
+        self.engine.transaction_commit(session, None).map(|committed| committed.number.get())
+    }
+
+    pub(crate) fn seen(&self, session: &Session, path: &NodePath) -> Option<Value> {
+        value_at(self.engine.view(session).tree(), path)
+    }
+
+    pub(crate) fn running(&self, path: &NodePath) -> Option<Value> {
+        value_at(&self.engine.running().tree, path)
+    }
+
+    pub(crate) fn later(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+}
+
+pub(crate) fn value_at(tree: &Tree, path: &NodePath) -> Option<Value> {
+    tree.body(path).map(config_tree::Body::value)
+}
+
+/// Asserts which variant an error is, and shows it when it is another.
+#[macro_export]
+macro_rules! assert_refused {
+    ($result:expr, $variant:pat) => {
+        match $result {
+            Err($variant) => {}
+            Err(other) => panic!("refused with {other:?}"),
+            Ok(_) => panic!("not refused"),
+        }
+    };
+}

@@ -1,0 +1,8 @@
+//! The engine as its callers use it, on both stores: scenarios, a model, crashes at every step.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+mod crash;
+mod fixture;
+mod model;
+mod scenarios;

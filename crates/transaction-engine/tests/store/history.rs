@@ -66,7 +66,11 @@ impl History {
         let mut after = base.clone();
         let touched = change(&mut after);
         let changes = changes_between(base, &after, &touched);
-        self.add(changes, after);
+        // As the writer does: the tree that the changes lead to, whose places are the recorded ones.
+        let mut replayed = base.clone();
+        changes.iter().for_each(|change| replayed.apply(change).unwrap());
+        assert_eq!(replayed.digest(), after.digest());
+        self.add(changes, replayed);
     }
 
     pub(crate) fn add(&mut self, changes: Vec<Change>, after: Tree) {

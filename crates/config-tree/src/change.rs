@@ -198,7 +198,7 @@ mod tests {
     fn fresh() -> Tree {
         let mut tree = Tree::new();
         tree.folder_create(&path("/f")).unwrap();
-        tree.collection_create(&path("/c")).unwrap();
+        tree.collection_create_indexed(&path("/c"), &["/n".to_owned(), "/x".to_owned()]).unwrap();
         tree.collection_create(&path("/f/d")).unwrap();
         tree.object_create(&path("/f/o"), Body::new(&json!(0), Vec::new()), None).unwrap();
         tree
@@ -298,6 +298,24 @@ mod tests {
             run(&mut right, &b);
             prop_assert_eq!(content(&left) == content(&right), left.digest() == right.digest());
         }
+    }
+
+    #[test]
+    fn members_are_found_by_the_values_their_collection_is_indexed_by() {
+        let mut tree = fresh();
+        let found = |tree: &Tree, pointer: &str, n: u8| -> Vec<String> {
+            let holders = tree.holders(&path("/c"), pointer, &json!(n)).map(Key::to_string);
+            holders.collect()
+        };
+        for (key, n) in [("a", 1), ("b", 2), ("c", 2)] {
+            tree.object_create(&path(&format!("/c/{key}")), body(n), None).unwrap();
+        }
+        assert_eq!(found(&tree, "/n", 2), ["b", "c"]);
+        tree.object_replace(&path("/c/b"), body(1)).unwrap();
+        tree.object_delete(&path("/c/c")).unwrap();
+        assert_eq!(found(&tree, "/n", 1), ["a", "b"]);
+        assert_eq!(found(&tree, "/n", 2), [""; 0]);
+        assert_eq!(found(&tree, "/other", 1), [""; 0], "not indexed by that");
     }
 
     #[test]

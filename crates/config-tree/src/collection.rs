@@ -3,8 +3,14 @@
 //! Two maps over one set: by key, to find a member, and by rank, to find its neighbours; both in
 //! O(log n), both shared between trees. Ranks grow with creation and are never moved by a
 //! deletion, so a deleted member can be put back exactly where it stood.
+//!
+//! Where members are known by a value of theirs, such as a name, a third map finds them by it, so
+//! that nobody has to read a whole collection to see whether a name is taken.
 
-use imbl::OrdMap;
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet};
+use serde_json::Value;
 
 use crate::body::Body;
 use crate::path::Key;
@@ -15,14 +21,68 @@ pub(crate) struct Member {
     pub(crate) body: Body,
 }
 
-/// Every key in `by_key` stands in `by_rank` under its rank, and nothing else does.
+/// Every key in `by_key` stands in `by_rank` under its rank, and nothing else does; and in
+/// `by_value` under each value that its body has at one of the `indexed` pointers.
 #[derive(Clone, Default)]
 pub(crate) struct Collection {
     by_key: OrdMap<Key, Member>,
     by_rank: OrdMap<u64, Key>,
+    indexed: Arc<[String]>,
+    by_value: OrdSet<Held>,
+}
+
+/// A value that a member has: the pointer's place in `indexed`, the value as JSON text, who.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Held {
+    pointer: usize,
+    value: Arc<str>,
+    key: Option<Key>,
 }
 
 impl Collection {
+    /// A collection whose members can be found by what they hold at these JSON Pointers.
+    pub(crate) fn indexed_by(pointers: &[String]) -> Self {
+        Self { indexed: pointers.into(), ..Self::default() }
+    }
+
+    /// The members that hold a value at an indexed pointer; none where it is not indexed.
+    pub(crate) fn holders<'a>(
+        &'a self,
+        pointer: &str,
+        value: &Value,
+    ) -> impl Iterator<Item = &'a Key> + use<'a> {
+        let place = self.indexed.iter().position(|indexed| indexed == pointer);
+        let text: Arc<str> = value.to_string().into();
+        let from = place.map(|pointer| Held { pointer, value: Arc::clone(&text), key: None });
+        from.into_iter().flat_map(move |from| {
+            let text = Arc::clone(&text);
+            let pointer = from.pointer;
+            self.by_value
+                .range(from..)
+                .take_while(move |held| held.pointer == pointer && held.value == text)
+                .filter_map(|held| held.key.as_ref())
+        })
+    }
+
+    // What a body adds to `by_value`. A null or absent value is held by nobody.
+    fn held(&self, key: &Key, body: &Body) -> Vec<Held> {
+        if self.indexed.is_empty() {
+            return Vec::new();
+        }
+        let value = body.value();
+        let at = |(pointer, path): (usize, &String)| {
+            let value = value.pointer(path).filter(|value| !value.is_null())?;
+            Some(Held { pointer, value: value.to_string().into(), key: Some(key.clone()) })
+        };
+        self.indexed.iter().enumerate().filter_map(at).collect()
+    }
+
+    /// Counts the third map anew: `true` when it agrees with the members.
+    pub(crate) fn is_consistent(&self) -> bool {
+        let held = self.by_key.iter().flat_map(|(key, member)| self.held(key, &member.body));
+        held.collect::<OrdSet<_>>() == self.by_value
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.by_key.len()
     }
@@ -63,19 +123,25 @@ impl Collection {
         let end = self.by_rank.get_max().map_or(1, |(rank, _)| rank + 1);
         let rank = rank.filter(|rank| !self.by_rank.contains_key(rank)).unwrap_or(end);
         self.by_rank.insert(rank, key.clone());
+        self.by_value.extend(self.held(&key, &body));
         self.by_key.insert(key, Member { rank, body });
         rank
     }
 
     /// Replaces a body and returns the former one.
     pub(crate) fn replace(&mut self, key: &Key, body: Body) -> Option<Body> {
+        let (former, new) = (self.held(key, &self.by_key.get(key)?.body), self.held(key, &body));
         let member = self.by_key.get_mut(key)?;
-        Some(std::mem::replace(&mut member.body, body))
+        let replaced = std::mem::replace(&mut member.body, body);
+        former.iter().for_each(|held| _ = self.by_value.remove(held));
+        self.by_value.extend(new);
+        Some(replaced)
     }
 
     pub(crate) fn remove(&mut self, key: &Key) -> Option<Member> {
         let member = self.by_key.remove(key)?;
         self.by_rank.remove(&member.rank);
+        self.held(key, &member.body).iter().for_each(|held| _ = self.by_value.remove(held));
         Some(member)
     }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
+use serde_json::Value;
 
 use crate::body::{Body, Reference};
 use crate::change::Change;
@@ -205,6 +206,21 @@ impl Tree {
         }
     }
 
+    /// The members of a collection that hold a value at a JSON Pointer by which the collection is
+    /// indexed; nothing where it is not. Costs O(log n) and what is taken.
+    pub fn holders<'a>(
+        &'a self,
+        collection: &NodePath,
+        pointer: &str,
+        value: &Value,
+    ) -> impl Iterator<Item = &'a Key> + use<'a> {
+        let found = match find(&self.root, collection.segments()) {
+            Some(Found::Slot(Slot::Collection(collection))) => Some(collection),
+            _ => None,
+        };
+        found.map(|collection| collection.holders(pointer, value)).into_iter().flatten()
+    }
+
     /// Who refers to a node, in the order of their paths. Costs O(log n) and what is taken.
     pub fn referrers(&self, target: &NodePath) -> impl Iterator<Item = Referrer> {
         let from = Edge {
@@ -282,7 +298,10 @@ impl Tree {
                 previous.insert(parent, key.clone());
             }
         }
-        digest == self.digest && edges == self.edges && bodies == self.bodies
+        digest == self.digest
+            && edges == self.edges
+            && bodies == self.bodies
+            && collections_are_consistent(&self.root)
     }
 }
 
@@ -302,6 +321,19 @@ impl Tree {
     /// The parent must be a folder that has no such child.
     pub fn collection_create(&mut self, path: &NodePath) -> Result<(), TreeError> {
         self.skeleton_create(path, Slot::Collection(Collection::default()))
+    }
+
+    /// Adds a collection without members, which can be found by what they hold at these JSON
+    /// Pointers: see [`Tree::holders`].
+    ///
+    /// # Errors
+    /// The parent must be a folder that has no such child.
+    pub fn collection_create_indexed(
+        &mut self,
+        path: &NodePath,
+        pointers: &[String],
+    ) -> Result<(), TreeError> {
+        self.skeleton_create(path, Slot::Collection(Collection::indexed_by(pointers)))
     }
 
     fn skeleton_create(&mut self, path: &NodePath, slot: Slot) -> Result<(), TreeError> {
@@ -515,6 +547,14 @@ impl<'a> Node<'a> {
 impl std::fmt::Debug for Tree {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Tree({} bodies, {})", self.bodies, self.digest)
+    }
+}
+
+fn collections_are_consistent(slot: &Slot) -> bool {
+    match slot {
+        Slot::Folder(children) => children.values().all(|child| collections_are_consistent(child)),
+        Slot::Collection(collection) => collection.is_consistent(),
+        Slot::Object(_) => true,
     }
 }
 

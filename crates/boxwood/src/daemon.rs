@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicI64;
 use catalog::{Catalog, LoadError};
 use front_end::throttle::ThrottleRules;
 use front_end::transport::{BindError, BoundListener, CertificateSlot, Limits, Server, TlsError};
-use front_end::{Administrator, Governor, Metrics, Mint, Service, ServiceOptions};
+use front_end::{Accounts, Administrator, Governor, Metrics, Mint, Service, ServiceOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use transaction_engine::clock::{Clock, SystemClock};
 use transaction_engine::secrets::{KeyError, Sealer};
@@ -100,6 +100,7 @@ async fn serve(settings: &Settings) -> Result<(), DaemonError> {
         Arc::clone(&engine),
         service_options(settings),
         administrator,
+        &parts.accounts,
         parts.idle_micros,
         metrics.clone(),
     )?);
@@ -129,6 +130,7 @@ async fn serve(settings: &Settings) -> Result<(), DaemonError> {
 
 /// What engine and front end share.
 struct Shared {
+    accounts: Arc<Accounts>,
     certificate: Arc<CertificateSlot>,
     idle_micros: Arc<AtomicI64>,
 }
@@ -151,6 +153,7 @@ fn open_engine(settings: &Settings, data_dir: &Path) -> Result<(Engine, Shared),
         Arc::clone(&idle_micros),
         idle.is_some(),
     );
+    let accounts = Arc::new(Accounts::new(administrator::NAME));
     let hosts = settings.listen.iter().map(|url| url.host.clone()).collect();
     let mut mint = Mint::new(hosts, clock.now());
     let options = Options {
@@ -162,7 +165,10 @@ fn open_engine(settings: &Settings, data_dir: &Path) -> Result<(Engine, Shared),
         clock,
         mode: if settings.concurrent_transactions() { Mode::Concurrent } else { Mode::Exclusive },
         change_limit: settings.limits.transaction_changes,
-        appliers: vec![Arc::new(governor) as Arc<dyn Applier>],
+        appliers: vec![
+            Arc::new(governor) as Arc<dyn Applier>,
+            Arc::clone(&accounts) as Arc<dyn Applier>,
+        ],
     };
     let engine = Engine::open(options, &mut |collection, name| mint.member(collection, name));
     if let Some(failure) = mint.failure {
@@ -173,7 +179,7 @@ fn open_engine(settings: &Settings, data_dir: &Path) -> Result<(Engine, Shared),
         tracing::warn!(warning, "while opening the store");
     }
     tracing::info!(revision = engine.running().number.get(), "configuration opened");
-    Ok((engine, Shared { certificate, idle_micros }))
+    Ok((engine, Shared { accounts, certificate, idle_micros }))
 }
 
 fn appliance(name: &str) -> Result<Catalog, DaemonError> {

@@ -84,6 +84,13 @@ impl ApiError {
         error
     }
 
+    /// Logged in, and no right to a path.
+    pub(crate) fn unauthorized(path: &str) -> Self {
+        let message = format!("You have no right to do this at {path}");
+        Self::new(StatusCode::FORBIDDEN, "Unauthorized", message)
+            .details(json!({ "resource": path }))
+    }
+
     /// Nothing at a path.
     pub(crate) fn not_found(path: &str) -> Self {
         let message = format!("There is nothing at {path}");

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use transaction_engine::Engine;
 
+use crate::accounts::{self, Account, Accounts};
 use crate::error::ApiError;
 use crate::metrics::{LoginOutcome, Metrics};
 use crate::operation;
@@ -76,10 +77,12 @@ impl Service {
         engine: Arc<Engine>,
         options: ServiceOptions,
         administrator: Administrator,
+        accounts: &Accounts,
         idle_micros: Arc<AtomicI64>,
         metrics: Metrics,
     ) -> Result<Self, crate::password::PasswordError> {
         let logins = Arc::new(Logins::new(Arc::clone(&engine), options.sessions, idle_micros));
+        accounts.watch_over(&logins);
         let throttle = Mutex::new(Throttle::new(options.throttle));
         Ok(Self {
             engine,
@@ -117,31 +120,37 @@ impl Service {
         self.logins.find(token)
     }
 
-    /// Whether a name and a password belong together. Says nothing about which of them is wrong.
+    /// The account that a name and a password belong to; `None` does not say which is wrong.
     pub(crate) async fn verify(
         &self,
         address: IpAddr,
         credentials: &sps::Credentials,
-    ) -> Result<bool, ApiError> {
+    ) -> Result<Option<Account>, ApiError> {
         let sps::Credentials { user, password } = credentials;
         let now = self.engine.clock().now().as_micros();
         if let Err(blocked) = self.throttle.lock().check(address, user, now) {
             self.metrics.login(LoginOutcome::Blocked);
             return Err(blocked.into());
         }
-        let known = *user == self.administrator.name;
-        let stored = known.then(|| self.administrator.password_hash.clone());
-        let right = self.hasher.verify(stored, password.clone()).await.inspect_err(|_| {
+        let is_administrator = *user == self.administrator.name;
+        let stored = is_administrator.then(|| self.administrator.password_hash.clone());
+        // Checked for everybody, so that the time of an answer does not tell who exists.
+        let fits = self.hasher.verify(stored, password.clone()).await.inspect_err(|_| {
             self.metrics.login(LoginOutcome::Busy);
         })?;
+        let account = if is_administrator {
+            fits.then(accounts::administrator)
+        } else {
+            accounts::find(&self.engine, user, password)
+        };
         let mut throttle = self.throttle.lock();
-        if right {
+        if account.is_some() {
             throttle.succeeded(address, user);
         } else {
             throttle.failed(address, user, now);
             tracing::warn!(%address, "login refused");
         }
-        Ok(right)
+        Ok(account)
     }
 
     async fn answer(&self, request: Request) -> Named {

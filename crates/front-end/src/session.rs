@@ -15,6 +15,8 @@ use tokio::sync::Notify;
 use transaction_engine::{Engine, Session, Timestamp};
 use zeroize::Zeroizing;
 
+use crate::accounts::Account;
+
 /// A token as it is kept.
 type TokenHash = [u8; 32];
 
@@ -22,6 +24,8 @@ type TokenHash = [u8; 32];
 pub(crate) struct Login {
     /// The engine's side of it.
     pub(crate) session: Arc<Session>,
+    /// Who it is, and what they may do.
+    pub(crate) account: Account,
     hash: TokenHash,
     last_used: AtomicI64,
 }
@@ -60,13 +64,18 @@ impl Logins {
 
     /// Makes a login for a user who has proved to be one, and the token for it: 40 lower-case
     /// hexadecimal digits.
-    pub(crate) fn open(&self, user: &str) -> Result<(Arc<Login>, Zeroizing<String>), Full> {
+    pub(crate) fn open(
+        &self,
+        user: &str,
+        account: Account,
+    ) -> Result<(Arc<Login>, Zeroizing<String>), Full> {
         if self.count() >= self.limit {
             self.expire();
         }
         let token = new_token().ok_or(Full)?;
         let login = Arc::new(Login {
             session: self.engine.session_open(user),
+            account,
             hash: hash(&token),
             last_used: AtomicI64::new(self.now().as_micros()),
         });
@@ -96,6 +105,15 @@ impl Logins {
     pub(crate) fn end(&self, login: &Login) {
         self.table.write().remove(&login.hash);
         self.engine.session_end(&login.session);
+    }
+
+    /// Ends those of accounts that have changed.
+    pub(crate) fn end_where(&self, is_over: impl Fn(&Account) -> bool) {
+        let all: Vec<_> = self.table.read().values().map(Arc::clone).collect();
+        for login in all.iter().filter(|login| is_over(&login.account)) {
+            tracing::info!(session = %login.session.id(), user = login.session.user(), "account changed, session ended");
+            self.end(login);
+        }
     }
 
     /// Ends all of them.

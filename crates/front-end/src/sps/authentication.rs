@@ -27,11 +27,11 @@ impl Call<'_> {
         };
         let credentials = credentials.ok_or_else(ApiError::credentials_missing)?;
         let metrics = &self.service.metrics;
-        if !self.service.verify(self.peer.ip(), &credentials).await? {
+        let Some(account) = self.service.verify(self.peer.ip(), &credentials).await? else {
             metrics.login(LoginOutcome::Refused);
             return Err(ApiError::credentials_wrong());
-        }
-        let opened = self.service.logins.open(&credentials.user);
+        };
+        let opened = self.service.logins.open(&credentials.user, account);
         let (login, token) = opened.map_err(|_| ApiError::too_many_sessions())?;
         metrics.login(LoginOutcome::Granted);
         tracing::info!(user = %credentials.user, session = %login.session.id(), "session opened");

@@ -31,12 +31,12 @@ impl Call<'_> {
             "support_link": format!("mailto:administrator@{}", options.domain_name),
         });
         let mut meta = json!({ "href": "/api/info", "parent": "/api" });
-        if self.login.is_some() {
+        if let Some(login) = &self.login {
             body["analytics_enabled"] = json!(false);
             body["build_date"] = json!(options.build_date);
             body["config_hash"] = json!(config_hash(&self.service.engine.running().tree));
             body["firmware_version"] = json!(options.firmware_version);
-            body["roles"] = json!([]);
+            body["roles"] = json!(login.account.groups);
             body["version"] = json!(options.version);
             meta["remaining_seconds"] = json!(self.remaining_seconds());
         }

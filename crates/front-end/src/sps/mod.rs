@@ -22,6 +22,7 @@ use hyper::Method;
 use hyper::http::request::Parts;
 use serde_json::{Value, json};
 
+use crate::accounts::Access;
 use crate::error::ApiError;
 use crate::respond::{Allow, Answer};
 use crate::service::Service;
@@ -75,6 +76,7 @@ impl Call<'_> {
         if self.login.is_none() && !route.is_anonymous() {
             return Err(ApiError::unauthenticated(self.path));
         }
+        self.authorise(&route)?;
         match route {
             Route::Unknown => return Err(ApiError::not_found(self.path)),
             Route::Node(path) => return self.node(&path, body).await,
@@ -98,6 +100,25 @@ impl Call<'_> {
             Route::Root | Route::Unknown | Route::Node(_) | Route::Order(_) => self.root(),
         };
         Ok(answer.allow(allow))
+    }
+
+    // Before anything is looked up: whether something is there is part of what rights protect.
+    fn authorise(&self, route: &Route) -> Result<(), ApiError> {
+        let Some(login) = &self.login else {
+            return Ok(());
+        };
+        let rights = &login.account.rights;
+        let writes = !matches!(self.head.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let access = if writes { Access::Write } else { Access::Read };
+        let allowed = match route {
+            Route::Node(path) | Route::Order(path) => rights.allow(access, path),
+            // Rolling back, and seeing that nothing is open, harms nobody.
+            Route::Transaction if matches!(self.head.method, Method::POST | Method::PUT) => {
+                rights.allow_changes()
+            }
+            _ => true,
+        };
+        if allowed { Ok(()) } else { Err(ApiError::unauthorized(self.path)) }
     }
 
     fn expect_method(&self, allow: Allow) -> Result<(), ApiError> {

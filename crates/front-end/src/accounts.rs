@@ -1,0 +1,329 @@
+//! Who may log in, and what the committed configuration lets them see and change.
+//!
+//! There is one administrator who is not in the tree, so that no commit can lock everybody out.
+//! All others are members of `aaa/local_database/users`. Groups have members and privileges have
+//! groups (`aaa/acls`), both by name, as on the appliance. A privilege is either one of the
+//! appliance's own (`/special/basic` is the "Basic Settings" part of its web interface) or a path
+//! of the configuration; the right to a page of the web interface is the right to the REST paths
+//! it shows (SPS REST guide, "Authentication and users").
+//!
+//! Rights are settled at login, as on the appliance: a changed privilege applies when its user
+//! logs in again. Only a user who is deleted, renamed or given another password is logged out at
+//! once, because then the login itself is no longer true.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use config_tree::{Change, NodePath, Tree};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use transaction_engine::{Applier, Engine, Revision};
+
+use crate::session::Logins;
+
+/// What a user may see and change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Rights {
+    /// Everything: the built-in administrator.
+    All,
+    /// What groups give.
+    Granted(Vec<Grant>),
+}
+
+/// One privilege on one part of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Grant {
+    part: NodePath,
+    write: bool,
+}
+
+/// What a request wants of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// To see it.
+    Read,
+    /// To change it.
+    Write,
+}
+
+/// Members of these are only ever reached from elsewhere, by whoever may change something there.
+const REFERENCE_STORES: [&str; 3] = ["passwords", "private_keys", "x509"];
+
+/// The appliance's privileges and the parts of the configuration that their pages show. Those of
+/// pages that show no configuration give nothing here.
+const SPECIAL: &[(&str, &[&str])] = &[
+    (
+        "/special/basic",
+        &[
+            "/alerting",
+            "/datetime",
+            "/local_services",
+            "/management",
+            "/network",
+            "/plugins",
+            "/troubleshooting",
+        ],
+    ),
+    ("/special/auth", &["/aaa"]),
+    ("/special/pol", &["/policies"]),
+    ("/special/http", &["/http"]),
+    ("/special/ica", &["/ica"]),
+    ("/special/rdp", &["/rdp"]),
+    ("/special/ssh", &["/ssh"]),
+    ("/special/telnet", &["/telnet"]),
+    ("/special/vnc", &["/vnc"]),
+    ("/special/reporting", &["/reporting"]),
+];
+
+impl Rights {
+    /// Whether a node may be seen or changed.
+    pub(crate) fn allow(&self, access: Access, path: &NodePath) -> bool {
+        let Self::Granted(grants) = self else {
+            return true;
+        };
+        let is_store =
+            path.segments().first().is_some_and(|key| REFERENCE_STORES.contains(&key.as_str()));
+        match access {
+            _ if is_store => self.allow_changes(),
+            Access::Write => {
+                grants.iter().any(|grant| grant.write && path.starts_with(&grant.part))
+            }
+            // Folders on the way to a granted part must be seen, or nobody finds it.
+            Access::Read => grants
+                .iter()
+                .any(|grant| path.starts_with(&grant.part) || grant.part.starts_with(path)),
+        }
+    }
+
+    /// Whether anything may be changed at all, which is what a transaction is for.
+    pub(crate) fn allow_changes(&self) -> bool {
+        match self {
+            Self::All => true,
+            Self::Granted(grants) => grants.iter().any(|grant| grant.write),
+        }
+    }
+
+    /// Whether the whole configuration may be seen and changed: history, import, export.
+    pub(crate) fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+}
+
+/// A user who has proved to be one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Account {
+    /// The user and the password with which the login was made; `None` for the administrator.
+    pub(crate) proof: Option<Proof>,
+    pub(crate) rights: Rights,
+    /// The names of the user's groups.
+    pub(crate) groups: Vec<String>,
+}
+
+/// What must still be true for a login to go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Proof {
+    user: NodePath,
+    name: String,
+    password: NodePath,
+}
+
+impl Proof {
+    fn holds(&self, tree: &Tree) -> bool {
+        tree.body(&self.user).is_some_and(|body| {
+            let password = body.references().iter().find(|r| r.pointer == "/password");
+            body.value()["name"] == self.name
+                && password.is_some_and(|reference| reference.target == self.password)
+        })
+    }
+}
+
+/// The built-in administrator.
+pub(crate) fn administrator() -> Account {
+    Account { proof: None, rights: Rights::All, groups: Vec::new() }
+}
+
+/// The user of this name and password in the running configuration.
+pub(crate) fn find(engine: &Engine, name: &str, password: &str) -> Option<Account> {
+    let running = engine.running();
+    let tree = &running.tree;
+    let users = path("/aaa/local_database/users");
+    let is_called = |body: &config_tree::Body| body.value()["name"] == name;
+    // Indexed by name where the catalog says that names are unique; else one look at each.
+    let indexed = tree.holders(&users, "/name", &json!(name)).next().cloned();
+    let key = indexed.or_else(|| {
+        tree.members(&users).find(|(_, body)| is_called(body)).map(|(key, _)| key.clone())
+    })?;
+    let user = users.join(&key);
+    let reference = tree.body(&user)?.references().iter().find(|r| r.pointer == "/password")?;
+    let target = reference.target.clone();
+    if !matches(engine, tree, &target, password) {
+        return None;
+    }
+    let groups = groups_of(tree, &user);
+    let rights = Rights::Granted(grants(tree, &groups));
+    let proof = Proof { user, name: name.to_owned(), password: target };
+    Some(Account { proof: Some(proof), rights, groups })
+}
+
+fn matches(engine: &Engine, tree: &Tree, stored: &NodePath, password: &str) -> bool {
+    let Some(body) = tree.body(stored).map(config_tree::Body::value) else {
+        return false;
+    };
+    if body.get("plain").is_some() {
+        let plain = engine.secret_reveal(stored, "/plain");
+        return plain.is_some_and(|plain| same(plain.as_bytes(), password.as_bytes()));
+    }
+    // Up to 7.0 a hash is the SHA-256 of the password, in hexadecimal digits (SPS REST guide).
+    let hash = engine.secret_reveal(stored, "/hash");
+    hash.is_some_and(|hash| {
+        let digest = Sha256::digest(password.as_bytes());
+        let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        same(hash.to_ascii_lowercase().as_bytes(), digits.as_bytes())
+    })
+}
+
+// Compares digests, so that neither the length nor a common beginning shows in the time.
+fn same(left: &[u8], right: &[u8]) -> bool {
+    blake3::hash(left).as_bytes().ct_eq(blake3::hash(right).as_bytes()).into()
+}
+
+fn groups_of(tree: &Tree, user: &NodePath) -> Vec<String> {
+    let groups = path("/aaa/local_database/groups");
+    let names = tree.referrers(user).filter_map(|referrer| {
+        let is_group = referrer.path.parent().as_ref() == Some(&groups)
+            && referrer.pointer.starts_with("/members/");
+        let name =
+            tree.body(&referrer.path).filter(|_| is_group)?.value()["name"].as_str()?.to_owned();
+        Some(name)
+    });
+    let mut names: Vec<String> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn grants(tree: &Tree, groups: &[String]) -> Vec<Grant> {
+    let Some(acls) = tree.body(&path("/aaa/acls")).map(config_tree::Body::value) else {
+        return Vec::new();
+    };
+    let mut grants = Vec::new();
+    for entry in acls.as_array().into_iter().flatten() {
+        let is_mine = |group: &String| entry["group"] == group.as_str();
+        if !groups.iter().any(is_mine) {
+            continue;
+        }
+        let write = entry["permission"] == "write";
+        let objects = entry["objects"].as_array().into_iter().flatten();
+        for part in objects.filter_map(Value::as_str).flat_map(parts) {
+            grants.push(Grant { part, write });
+        }
+    }
+    grants
+}
+
+// The parts of the configuration that a privilege object stands for.
+fn parts(object: &str) -> Vec<NodePath> {
+    match SPECIAL.iter().find(|(name, _)| *name == object) {
+        Some((_, parts)) => parts.iter().copied().map(path).collect(),
+        None if object.starts_with("/special/") => Vec::new(),
+        None => NodePath::parse(object).into_iter().collect(),
+    }
+}
+
+fn path(text: &str) -> NodePath {
+    NodePath::parse(text).unwrap_or_else(|_| NodePath::root())
+}
+
+/// Ends the logins of users who are no longer who they were, and keeps the administrator's name
+/// for the administrator.
+pub struct Accounts {
+    administrator: String,
+    // Set when the service exists, which needs the engine, which needs this.
+    logins: OnceLock<Weak<Logins>>,
+}
+
+impl Accounts {
+    /// For an appliance whose built-in administrator has this name.
+    #[must_use]
+    pub fn new(administrator: &str) -> Self {
+        Self { administrator: administrator.to_owned(), logins: OnceLock::new() }
+    }
+
+    pub(crate) fn watch_over(&self, logins: &Arc<Logins>) {
+        // A second service over one engine would have logins of its own; there is none.
+        let _ = self.logins.set(Arc::downgrade(logins));
+    }
+}
+
+impl Applier for Accounts {
+    fn prepare(&self, _next: &Revision, changes: &[Change]) -> Result<(), String> {
+        let users = path("/aaa/local_database/users");
+        let takes_the_name = changes.iter().any(|change| match change {
+            Change::Create { path, after, .. } | Change::Replace { path, after, .. } => {
+                path.parent().as_ref() == Some(&users)
+                    && after.value()["name"] == self.administrator.as_str()
+            }
+            Change::Delete { .. } | Change::Reorder { .. } => false,
+        });
+        if takes_the_name {
+            Err(format!(
+                "The name {} belongs to the built-in administrator; give the user another",
+                self.administrator
+            ))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn apply(&self, revision: &Revision, changes: &[Change]) {
+        let users = path("/aaa/local_database/users");
+        if !changes.iter().any(|change| change.path().starts_with(&users)) {
+            return;
+        }
+        if let Some(logins) = self.logins.get().and_then(Weak::upgrade) {
+            logins.end_where(|account| {
+                account.proof.as_ref().is_some_and(|proof| !proof.holds(&revision.tree))
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn granted(objects: &[(&str, bool)]) -> Rights {
+        let grant = |(object, write): &(&str, bool)| {
+            parts(object).into_iter().map(|part| Grant { part, write: *write }).collect::<Vec<_>>()
+        };
+        Rights::Granted(objects.iter().flat_map(grant).collect())
+    }
+
+    #[test]
+    fn a_privilege_reaches_its_part_and_the_folders_on_the_way() {
+        let rights = granted(&[("/special/basic", false), ("/ssh/connections", true)]);
+        let may = |access, text: &str| rights.allow(access, &path(text));
+        for seen in ["/", "/management", "/management/email", "/ssh", "/ssh/connections/1"] {
+            assert!(may(Access::Read, seen), "{seen}");
+        }
+        for hidden in ["/aaa", "/aaa/acls", "/ssh/options", "/policies"] {
+            assert!(!may(Access::Read, hidden), "{hidden}");
+        }
+        assert!(may(Access::Write, "/ssh/connections") && may(Access::Write, "/ssh/connections/1"));
+        for fixed in ["/", "/ssh", "/management/email"] {
+            assert!(!may(Access::Write, fixed), "{fixed}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_made_by_whoever_may_change_something() {
+        let (reader, writer) = (granted(&[("/special/basic", false)]), granted(&[("/ssh", true)]));
+        for store in ["/passwords", "/x509/1"] {
+            assert!(!reader.allow(Access::Write, &path(store)));
+            assert!(!reader.allow(Access::Read, &path(store)));
+            assert!(writer.allow(Access::Write, &path(store)));
+        }
+        assert!(!granted(&[]).allow(Access::Read, &path("/")), "no group, no right");
+        assert!(!granted(&[("/special/unknown", true)]).allow_changes());
+    }
+}

@@ -33,7 +33,24 @@ struct Inner {
     references: Box<[Reference]>,
     // How the one API that shows this tree shows this body. Sharing invalidates: a changed node
     // has another body, hence an empty cache.
-    shown: OnceLock<Bytes>,
+    shown: OnceLock<Shown>,
+}
+
+/// A body as it is shown.
+#[derive(Debug)]
+pub struct Shown {
+    /// The JSON text.
+    pub text: Bytes,
+    /// Equal for equal text, and for no other: the beginning of its BLAKE3 hash.
+    pub tag: [u8; 16],
+}
+
+impl Shown {
+    fn new(text: Bytes) -> Self {
+        let mut tag = [0; 16];
+        tag.copy_from_slice(&blake3::hash(&text).as_bytes()[..16]);
+        Self { text, tag }
+    }
 }
 
 impl Body {
@@ -77,8 +94,8 @@ impl Body {
 
     /// The form in which the body is shown, made by `show` the first time it is asked for.
     #[must_use]
-    pub fn shown(&self, show: impl FnOnce(&Self) -> Bytes) -> &Bytes {
-        self.0.shown.get_or_init(|| show(self))
+    pub fn shown(&self, show: impl FnOnce(&Self) -> Bytes) -> &Shown {
+        self.0.shown.get_or_init(|| Shown::new(show(self)))
     }
 
     /// Whether both are the same body in memory, which implies equality.
@@ -126,7 +143,8 @@ mod tests {
     #[test]
     fn the_shown_form_is_made_once_and_shared_by_clones() {
         let body = Body::new(&json!(1), Vec::new());
-        assert_eq!(body.clone().shown(|_| Bytes::from_static(b"one")), "one");
-        assert_eq!(body.shown(|_| unreachable!("cached")), "one");
+        assert_eq!(body.clone().shown(|_| Bytes::from_static(b"one")).text, "one");
+        assert_eq!(body.shown(|_| unreachable!("cached")).text, "one");
+        assert_ne!(body.shown(|_| unreachable!("cached")).tag, Shown::new(Bytes::new()).tag);
     }
 }

@@ -37,7 +37,7 @@ pub mod change;
 
 pub mod digest;
 
-pub use body::{Body, Reference};
+pub use body::{Body, Reference, Shown};
 pub use change::{Change, changes_between, invert};
 pub use digest::TreeDigest;
 pub use path::{Key, NodePath, PathError};

@@ -125,6 +125,13 @@ impl ApiError {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "InvalidRequestBody", message)
     }
 
+    /// A change of another state than the caller saw.
+    pub(crate) fn precondition_failed(path: &str) -> Self {
+        let message = format!("{path} is not what If-Match names; read it again and repeat");
+        Self::new(StatusCode::PRECONDITION_FAILED, "PreconditionFailed", message)
+            .details(json!({ "resource": path }))
+    }
+
     /// A path that cannot be decoded.
     pub(crate) fn bad_path() -> Self {
         let message = "The path must be UTF-8, percent-encoded once, without control characters";
@@ -238,6 +245,7 @@ impl From<EngineError> for ApiError {
                 let method = method(*operation);
                 Self::method_not_allowed(&method, &href(path), Allow::GET)
             }
+            EngineError::Moved(path) => Self::precondition_failed(&href(path)),
             EngineError::NoTransaction => conflict(json!({ "reason": "no-transaction" })),
             EngineError::Held(holder) => conflict(json!({
                 "reason": "locked",

@@ -10,6 +10,7 @@
 //! transaction may be opened.
 
 mod accounts;
+mod condition;
 mod error;
 mod governor;
 pub mod json;

@@ -7,8 +7,10 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::{Response, StatusCode};
+use hyper::{HeaderMap, Response, StatusCode};
 use serde_json::Value;
+
+use crate::condition::{self, Tag};
 
 /// The media type of every JSON answer.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -88,6 +90,21 @@ impl Answer {
     /// Says which methods the resource has.
     pub(crate) fn allow(self, allow: Allow) -> Self {
         self.header(header::ALLOW, allow.header())
+    }
+
+    /// Says which state the answer shows.
+    pub(crate) fn tagged(self, tag: Tag) -> Self {
+        self.header_text(header::ETAG, &tag.header())
+    }
+
+    /// 304 instead, without the document, for a caller who has that state already.
+    pub(crate) fn unless_known(mut self, request: &HeaderMap) -> Self {
+        let tag = self.0.headers().get(header::ETAG);
+        if tag.is_some_and(|tag| condition::none_match_fails(request, tag)) {
+            *self.0.status_mut() = StatusCode::NOT_MODIFIED;
+            *self.0.body_mut() = Full::default();
+        }
+        self
     }
 
     /// Sets a header; another of the same name is replaced.

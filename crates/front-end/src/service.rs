@@ -181,7 +181,10 @@ impl Handler for Service {
         let named = self.answer(request).instrument(span.clone()).await;
         span.in_scope(|| line.complete(&named));
         let Named { answer, .. } = named;
-        let mut response = answer.header_text(REQUEST_ID, &id.to_string()).into_response();
+        let mut response = answer
+            .header(REQUEST_ID, id.into())
+            .header(REVISION, self.engine.running().number.get().into())
+            .into_response();
         if method == Method::HEAD {
             let length = hyper::body::Body::size_hint(response.body()).exact().unwrap_or(0);
             response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
@@ -195,6 +198,8 @@ impl Handler for Service {
     }
 }
 
+/// The number of the running revision, on every answer.
+const REVISION: header::HeaderName = header::HeaderName::from_static("boxwood-revision");
 const REQUEST_ID: header::HeaderName = header::HeaderName::from_static("x-request-id");
 
 /// Writes the one line at the end of a request, also when its client hung up before.

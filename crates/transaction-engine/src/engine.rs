@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use catalog::{Catalog, SecretReader};
-use config_tree::{Change, Key, NodePath, Tree};
+use config_tree::{Body, Change, Key, NodePath, Tree};
 use serde_json::Value;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -256,7 +256,8 @@ impl Engine {
 
     // ===== Changes =====
 
-    /// Replaces the body of an object or a member in the session's transaction.
+    /// Replaces the body of an object or a member in the session's transaction; if `seen` is given,
+    /// only if the node still holds that.
     ///
     /// # Errors
     /// See [`Error`]; nothing is staged then.
@@ -265,9 +266,13 @@ impl Engine {
         session: &Session,
         path: &NodePath,
         value: Value,
+        seen: Option<&Body>,
     ) -> Result<View, Error> {
-        self.stage(session, |transaction, rules| transaction.replace(rules, path, value))
-            .map(|((), view)| view)
+        self.stage(session, |transaction, rules| {
+            transaction.expect_seen(path, seen)?;
+            transaction.replace(rules, path, value)
+        })
+        .map(|((), view)| view)
     }
 
     /// Adds a member to a collection in the session's transaction; its path is new.
@@ -283,13 +288,22 @@ impl Engine {
         self.stage(session, |transaction, rules| transaction.create(rules, collection, value))
     }
 
-    /// Takes a member away in the session's transaction.
+    /// Takes a member away in the session's transaction; if `seen` is given, only if the node still
+    /// holds that.
     ///
     /// # Errors
     /// See [`Error`]; nothing is staged then.
-    pub fn node_delete(&self, session: &Session, path: &NodePath) -> Result<View, Error> {
-        self.stage(session, |transaction, rules| transaction.delete(rules, path))
-            .map(|((), view)| view)
+    pub fn node_delete(
+        &self,
+        session: &Session,
+        path: &NodePath,
+        seen: Option<&Body>,
+    ) -> Result<View, Error> {
+        self.stage(session, |transaction, rules| {
+            transaction.expect_seen(path, seen)?;
+            transaction.delete(rules, path)
+        })
+        .map(|((), view)| view)
     }
 
     /// Puts the members of a collection in another order in the session's transaction.

@@ -53,6 +53,9 @@ pub enum Error {
         /// Where both sides changed something.
         overlaps: Vec<Overlap>,
     },
+    /// The node no longer holds what the caller saw.
+    #[error("{0} has changed since you saw it")]
+    Moved(NodePath),
     /// Other nodes refer to what was to be deleted.
     #[error("{path} is in use")]
     InUse {

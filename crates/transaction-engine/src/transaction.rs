@@ -53,6 +53,14 @@ impl OpenTransaction {
         self.tree.digest() != self.base.tree.digest()
     }
 
+    /// Whether a node still holds what its caller saw.
+    pub(crate) fn expect_seen(&self, path: &NodePath, seen: Option<&Body>) -> Result<(), Error> {
+        match seen {
+            Some(seen) if self.tree.body(path) != Some(seen) => Err(Error::Moved(path.clone())),
+            _ => Ok(()),
+        }
+    }
+
     /// Replaces the body of an object or a member.
     pub(crate) fn replace(
         &mut self,

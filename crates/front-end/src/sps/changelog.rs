@@ -46,7 +46,7 @@ pub(crate) fn entries(catalog: &Catalog, changes: &[Change]) -> Vec<Value> {
 }
 
 fn value(catalog: &Catalog, path: &NodePath, body: &Body) -> Value {
-    serde_json::from_slice(&shown(catalog, path, body)).unwrap_or(Value::Null)
+    serde_json::from_slice(&shown(catalog, path, body).text).unwrap_or(Value::Null)
 }
 
 fn compare(path: &str, pointer: &str, before: &Value, after: &Value, entries: &mut Vec<Value>) {

@@ -1,11 +1,12 @@
 //! `/api/configuration` and below: reads, changes, order.
 
-use config_tree::{Key, NodePath};
+use config_tree::{Body, Key, NodePath};
 use hyper::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use transaction_engine::{Operation, View};
 
 use super::{Call, document};
+use crate::condition::{self, Tag};
 use crate::error::ApiError;
 use crate::respond::{Allow, Answer};
 use crate::sps::address::href;
@@ -35,18 +36,41 @@ impl Call<'_> {
             }
             Method::PUT => {
                 let value = self.json_needed(body).await?;
-                let view = engine.node_put(session, path, value)?;
+                let seen = self.expected_state(&view, path)?;
+                let view = engine.node_put(session, path, value, seen)?;
                 self.show(StatusCode::OK, &view, path)?
             }
             Method::DELETE => {
                 // The navigation of what is about to go, as the appliance answers it.
                 let former = document::meta_only(&self.context(), view.tree(), path);
-                engine.node_delete(session, path)?;
+                engine.node_delete(session, path, self.expected_state(&view, path)?)?;
                 Answer::text(StatusCode::OK, former)
             }
-            _ => self.show(StatusCode::OK, &view, path)?,
+            _ => self.show(StatusCode::OK, &view, path)?.unless_known(&self.head.headers),
         };
         Ok(answer.allow(allow))
+    }
+
+    // What `If-Match` says the node holds: that, and nothing that came since, may be changed.
+    fn expected_state<'v>(
+        &self,
+        view: &'v View,
+        path: &NodePath,
+    ) -> Result<Option<&'v Body>, ApiError> {
+        if !condition::is_conditional(&self.head.headers) {
+            return Ok(None);
+        }
+        let catalog = self.service.engine.catalog();
+        match view.tree().body(path) {
+            Some(body) => {
+                let tag = Tag::of_body(document::shown(catalog, path, body).tag);
+                if condition::match_fails(&self.head.headers, tag) {
+                    return Err(ApiError::precondition_failed(self.path));
+                }
+                Ok(Some(body))
+            }
+            None => Err(ApiError::precondition_failed(self.path)),
+        }
     }
 
     /// `<collection>/@order`: all keys, and another order for them (core protocol §5.5).
@@ -84,7 +108,7 @@ impl Call<'_> {
 
     fn show(&self, status: StatusCode, view: &View, path: &NodePath) -> Result<Answer, ApiError> {
         match document::node(&self.context(), view.tree(), path) {
-            Some(text) => Ok(Answer::text(status, text)),
+            Some((text, tag)) => Ok(Answer::text(status, text).tagged(tag)),
             None => Err(ApiError::not_found(self.path)),
         }
     }

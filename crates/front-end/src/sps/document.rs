@@ -6,9 +6,10 @@
 
 use bytes::Bytes;
 use catalog::Catalog;
-use config_tree::{Body, Key, Kind, Neighbours, NodePath, Tree};
+use config_tree::{Body, Key, Kind, Neighbours, NodePath, Shown, Tree};
 use serde_json::{Value, json};
 
+use crate::condition::Tag;
 use crate::sps::address::href;
 
 /// What a document needs beside the tree.
@@ -18,20 +19,23 @@ pub(crate) struct Context<'a> {
     pub(crate) remaining_seconds: u64,
 }
 
-/// The document of a node; `None` where there is none.
-pub(crate) fn node(context: &Context<'_>, tree: &Tree, path: &NodePath) -> Option<Vec<u8>> {
+/// The document of a node and the tag of its state; `None` where there is none.
+pub(crate) fn node(context: &Context<'_>, tree: &Tree, path: &NodePath) -> Option<(Vec<u8>, Tag)> {
     let found = tree.get(path)?;
     Some(match found.body() {
-        Some(body) => object(context, tree, path, body),
+        Some(body) => {
+            let tag = Tag::of_body(shown(context.catalog, path, body).tag);
+            (object(context, tree, path, body), tag)
+        }
         None => listing(context, tree, path, found.kind()),
     })
 }
 
 fn object(context: &Context<'_>, tree: &Tree, path: &NodePath, body: &Body) -> Vec<u8> {
-    let shown = shown(context.catalog, path, body);
+    let shown = &shown(context.catalog, path, body).text;
     let mut text = Vec::with_capacity(shown.len() + 512);
     text.extend_from_slice(b"{\"body\":");
-    text.extend_from_slice(&shown);
+    text.extend_from_slice(shown);
     text.extend_from_slice(b",\"key\":");
     string(&mut text, path.key().map_or("configuration", Key::as_str));
     text.extend_from_slice(b",\"meta\":");
@@ -40,7 +44,7 @@ fn object(context: &Context<'_>, tree: &Tree, path: &NodePath, body: &Body) -> V
     text
 }
 
-fn listing(context: &Context<'_>, tree: &Tree, path: &NodePath, kind: Kind) -> Vec<u8> {
+fn listing(context: &Context<'_>, tree: &Tree, path: &NodePath, kind: Kind) -> (Vec<u8>, Tag) {
     let base = href(path);
     let mut text = Vec::with_capacity(512 + tree.child_count(path) * (2 * base.len() + 96));
     text.extend_from_slice(b"{\"items\":[");
@@ -49,7 +53,7 @@ fn listing(context: &Context<'_>, tree: &Tree, path: &NodePath, kind: Kind) -> V
         for (index, (key, body)) in tree.members(path).enumerate() {
             separate(index, &mut text);
             text.extend_from_slice(b"{\"body\":");
-            text.extend_from_slice(&shown(context.catalog, &path.join(key), body));
+            text.extend_from_slice(&shown(context.catalog, &path.join(key), body).text);
             text.push(b',');
             item(&path.join(key), key, &mut text);
         }
@@ -60,10 +64,11 @@ fn listing(context: &Context<'_>, tree: &Tree, path: &NodePath, kind: Kind) -> V
             item(&path.join(key), key, &mut text);
         }
     }
+    let tag = Tag::of_listing(&text);
     text.extend_from_slice(b"],\"meta\":");
     meta(context, tree, path, &mut text);
     text.push(b'}');
-    text
+    (text, tag)
 }
 
 fn separate(index: usize, text: &mut Vec<u8>) {
@@ -147,7 +152,7 @@ fn is_listed(catalog: &Catalog, parent: &NodePath) -> bool {
 
 /// A body as it is shown: references embedded with their links, secrets left out. Made once for
 /// each body and then shared.
-pub(crate) fn shown(catalog: &Catalog, path: &NodePath, body: &Body) -> Bytes {
+pub(crate) fn shown<'b>(catalog: &Catalog, path: &NodePath, body: &'b Body) -> &'b Shown {
     body.shown(|body| {
         let mut value = body.value();
         let secrets = catalog.secrets(path, &value);
@@ -165,7 +170,6 @@ pub(crate) fn shown(catalog: &Catalog, path: &NodePath, body: &Body) -> Bytes {
         }
         Bytes::from(value.to_string())
     })
-    .clone()
 }
 
 fn embedded(key: Value, target: &NodePath, fragment: Option<&str>) -> Value {

@@ -160,7 +160,7 @@ impl Fixture {
     }
 
     pub(crate) fn put(&self, session: &Session, name: &str, value: Value) -> Result<View, Error> {
-        self.engine.node_put(session, &part(name), value)
+        self.engine.node_put(session, &part(name), value, None)
     }
 
     pub(crate) fn create(&self, session: &Session, value: Value) -> NodePath {

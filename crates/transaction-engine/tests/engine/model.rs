@@ -231,7 +231,7 @@ impl World {
                 if let Some(target) = self.thing(index, which) {
                     self.change(
                         index,
-                        |f, s, _| f.engine.node_put(s, &target, json!({ "n": n })),
+                        |f, s, _| f.engine.node_put(s, &target, json!({ "n": n }), None),
                         |mut state, _| {
                             state.bodies.insert(target.to_string(), json!({ "n": n }));
                             Some(state)
@@ -244,7 +244,7 @@ impl World {
                     let key = target.key().unwrap().to_string();
                     self.change(
                         index,
-                        |f, s, _| f.engine.node_delete(s, &target),
+                        |f, s, _| f.engine.node_delete(s, &target, None),
                         |mut state, _| {
                             state.bodies.remove(&target.to_string());
                             state.order.retain(|other| *other != key);

@@ -79,7 +79,7 @@ fn in_exclusive_mode_nothing_changes_without_an_open_transaction() {
     let session = fixture.session("me");
     assert_refused!(fixture.put(&session, "a", json!({"n": 1})), Error::NoTransaction);
     assert_refused!(fixture.commit(&session), Error::NoTransaction);
-    assert_refused!(fixture.engine.node_delete(&session, &part("a")), Error::NoTransaction);
+    assert_refused!(fixture.engine.node_delete(&session, &part("a"), None), Error::NoTransaction);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn deleting_what_another_commit_refers_to_is_a_conflict() {
 
     let (user, remover) = (fixture.opened("user"), fixture.opened("remover"));
     fixture.put(&user, "a", json!({"n": 0, "thing": key})).unwrap();
-    fixture.engine.node_delete(&remover, &thing).unwrap();
+    fixture.engine.node_delete(&remover, &thing, None).unwrap();
     fixture.commit(&user).unwrap();
     assert_refused!(fixture.commit(&remover), Error::Conflict { .. });
     assert!(fixture.running(&thing).is_some());
@@ -145,7 +145,7 @@ fn what_is_in_use_cannot_be_deleted_until_its_last_user_lets_go() {
     let session = fixture.opened("me");
     let thing = fixture.create(&session, json!({"n": 1}));
     fixture.put(&session, "a", json!({"n": 0, "thing": thing.key().unwrap().as_str()})).unwrap();
-    match fixture.engine.node_delete(&session, &thing) {
+    match fixture.engine.node_delete(&session, &thing, None) {
         Err(Error::InUse { path, referrers }) => {
             assert_eq!(path, thing);
             assert_eq!(referrers.len(), 1);
@@ -154,7 +154,7 @@ fn what_is_in_use_cannot_be_deleted_until_its_last_user_lets_go() {
         other => panic!("{other:?}"),
     }
     fixture.put(&session, "a", json!({"n": 0})).unwrap();
-    fixture.engine.node_delete(&session, &thing).expect("the pending state counts");
+    fixture.engine.node_delete(&session, &thing, None).expect("the pending state counts");
     assert_eq!(fixture.seen(&session, &thing), None);
 }
 
@@ -262,14 +262,14 @@ fn members_keep_their_order_and_can_be_put_in_another() {
 fn what_the_catalog_has_not_is_refused() {
     let fixture = Setup::default().in_memory();
     let session = fixture.opened("me");
-    let nowhere = fixture.engine.node_put(&session, &path("/nowhere"), json!({}));
+    let nowhere = fixture.engine.node_put(&session, &path("/nowhere"), json!({}), None);
     assert_refused!(nowhere, Error::NotFound(_));
-    let folder = fixture.engine.node_put(&session, &path("/parts"), json!({}));
+    let folder = fixture.engine.node_put(&session, &path("/parts"), json!({}), None);
     assert_refused!(folder, Error::NotAllowed { operation: Operation::Replace, .. });
-    let object = fixture.engine.node_delete(&session, &part("a"));
+    let object = fixture.engine.node_delete(&session, &part("a"), None);
     assert_refused!(object, Error::NotAllowed { operation: Operation::Delete, .. });
     let key = fixture.secret(&session, "x");
-    let secret = fixture.engine.node_delete(&session, &path("/passwords").join(&key));
+    let secret = fixture.engine.node_delete(&session, &path("/passwords").join(&key), None);
     assert_refused!(secret, Error::NotAllowed { operation: Operation::Delete, .. });
 }
 

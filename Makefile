@@ -1,9 +1,9 @@
 # The front door. Each target is a line or two; the work is cargo's.
 .DEFAULT_GOAL := help
-.PHONY: help run check test quick crash docs generated
+.PHONY: help run check test quick crash bench bench-instructions docs generated
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\): .*## /\1#/p' $(MAKEFILE_LIST) | awk -F '#' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\): .*## /\1#/p' $(MAKEFILE_LIST) | awk -F '#' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 run: ## Build the release binary and start the local emulator (ARGS="--listen ..." adds flags)
 	cargo run --quiet --release --package boxwood -- dev $(ARGS)
@@ -23,6 +23,15 @@ quick: ## Unit tests alone
 crash: ## The crash tests with 500 kills instead of the usual few
 	cargo build --quiet --package boxwood
 	BOXWOOD_CRASH_KILLS=500 cargo test --quiet --package boundary-tests --test crash
+
+bench: ## Measure speed and memory as ratios, a few minutes (ARGS="--only reads", "--quick")
+	cargo build --quiet --release --package boxwood
+	cargo build --quiet --release --package bench
+	target/release/bench --plot docs/reference/performance.svg $(ARGS)
+
+bench-instructions: ## Count instructions and allocations of three paths, compare with what is checked in
+	cargo build --quiet --release --package bench
+	crates/bench/instructions.sh $(ARGS)
 
 docs: ## Rust documentation, private items included, in target/doc
 	cargo doc --no-deps --workspace --document-private-items

@@ -196,16 +196,7 @@ impl Step {
         if response.status != self.status {
             faults.push(format!("status: expected {}, found {}", self.status, response.status));
         }
-        for (name, expected) in &self.expected_headers {
-            let found = response.header(name).map_or(Value::Null, Value::from);
-            // Checked apart, since "<any>" takes null too.
-            if found.is_null() && !expected.is_null() {
-                faults.push(format!("header {name}: missing, expected {expected}"));
-                continue;
-            }
-            let of_header = |it: Difference| format!("header {name}: {}", it.what);
-            faults.extend(differences(expected, &found, captures).into_iter().map(of_header));
-        }
+        // The body first: headers may speak of what is captured there.
         match (&self.expected_body, response.body.is_empty()) {
             (None, true) => {}
             (None, false) => faults.push("body: expected none".to_owned()),
@@ -217,6 +208,16 @@ impl Step {
                 }
                 Err(why) => faults.push(format!("body: it is not JSON: {why}")),
             },
+        }
+        for (name, expected) in &self.expected_headers {
+            let found = response.header(name).map_or(Value::Null, Value::from);
+            // Checked apart, since "<any>" takes null too.
+            if found.is_null() && !expected.is_null() {
+                faults.push(format!("header {name}: missing, expected {expected}"));
+                continue;
+            }
+            let of_header = |it: Difference| format!("header {name}: {}", it.what);
+            faults.extend(differences(expected, &found, captures).into_iter().map(of_header));
         }
         faults
     }

@@ -84,6 +84,18 @@ impl Connection {
         Ok(std::mem::take(&mut self.unread))
     }
 
+    /// Reads what there is, or waits for more; nothing means that the server has closed.
+    ///
+    /// # Errors
+    ///
+    /// When nothing comes in time.
+    pub fn read_some(&mut self) -> io::Result<Vec<u8>> {
+        if self.unread.is_empty() {
+            self.fill()?;
+        }
+        Ok(std::mem::take(&mut self.unread))
+    }
+
     /// Whether the server has closed the connection, as far as that can be known without waiting.
     pub fn is_closed(&mut self) -> bool {
         if self.socket().set_nonblocking(true).is_err() {

@@ -32,5 +32,6 @@ pub use client::{Client, RequestBuilder};
 pub use connection::Connection;
 pub use evidence::Evidence;
 pub use response::{Exchange, Response};
-pub use server::{Exit, Server, ServerBuilder};
+pub use rustix::process::Signal;
+pub use server::{Exit, Server, ServerBuilder, binary};
 pub use wait::{PATIENCE, wait_for, wait_for_value};

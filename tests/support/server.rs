@@ -197,7 +197,12 @@ impl Server {
         self.status.is_none()
     }
 
-    fn signal(&mut self, signal: Signal) {
+    /// Sends a signal, unless it has ended.
+    ///
+    /// # Panics
+    ///
+    /// When the system refuses.
+    pub fn signal(&mut self, signal: Signal) {
         // A child that was waited for is gone, and its number may be another's by now.
         if self.is_running() {
             kill_process(Pid::from_child(&self.child), signal).expect("a child can be signalled");
@@ -262,6 +267,11 @@ impl ServerBuilder {
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.args.push(arg.as_ref().to_owned());
         self
+    }
+
+    /// Several arguments.
+    pub fn args<A: AsRef<OsStr>>(self, args: impl IntoIterator<Item = A>) -> Self {
+        args.into_iter().fold(self, ServerBuilder::arg)
     }
 
     /// A setting, by `--set name=value`.
@@ -336,7 +346,12 @@ impl ServerBuilder {
         self.spawn().into_exit()
     }
 
-    fn spawn(&self) -> Server {
+    /// Starts it and waits for nothing: it has no [`Server::url`] yet, and may never get there.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such binary.
+    pub fn spawn(&self) -> Server {
         let evidence = Arc::new(Evidence::new());
         let log = File::create(evidence.path().join(LOG)).expect("the log can be created");
         let mut command = Command::new(self.binary.clone().unwrap_or_else(binary));
@@ -386,7 +401,11 @@ impl ServerBuilder {
 }
 
 /// The binary beside the test executable, which stands in `target/PROFILE/deps`.
-fn binary() -> PathBuf {
+///
+/// # Panics
+///
+/// When it is not built.
+pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its executable");
     let profile = test.parent().and_then(Path::parent).expect("it stands in a deps directory");
     let binary = profile.join(format!("boxwood{}", std::env::consts::EXE_SUFFIX));

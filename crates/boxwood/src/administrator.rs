@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use front_end::password::{PasswordError, hash_blocking};
+use front_end::password::{PasswordError, check_hash, hash_blocking};
 use zeroize::Zeroizing;
 
 use crate::settings::Secret;
@@ -31,6 +31,16 @@ pub enum AdministratorError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// The file holds no hash, so that nobody could log in.
+    #[error(
+        "the administrator's password file {path} is damaged; set a new password with BOXWOOD_ADMIN_PASSWORD: {source}"
+    )]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: PasswordError,
     },
     /// The password could not be hashed.
     #[error("the administrator's password cannot be hashed: {0}")]
@@ -55,6 +65,7 @@ pub fn keep(
         Some(given) => hash_blocking(given.expose())?,
         None => {
             if let Some(kept) = read(&path)? {
+                check_hash(&kept).map_err(|source| AdministratorError::Damaged { path, source })?;
                 return Ok(kept);
             }
             let password = make_up()?;

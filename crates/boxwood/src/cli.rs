@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::settings::reference::{flag_help, help_table};
-use crate::settings::{Given, Mode, Origin, Raw};
+use crate::settings::{Given, Origin, Raw};
 
 /// A transactional configuration daemon that speaks the REST API of One Identity SPS.
 #[derive(Debug, Parser)]
@@ -25,14 +25,50 @@ pub enum Command {
     /// Run the daemon: durable state, no default password.
     #[command(after_long_help = help_table())]
     Serve(Flags),
+    /// Check a catalog of your own, or begin one.
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
+    /// Write the committed configuration as one JSON document.
+    Export(ExportFlags),
+    /// Load such a document as one transaction.
+    Import(ImportFlags),
 }
 
-/// What both commands take.
+/// What can be done with a catalog.
+#[derive(Debug, Subcommand)]
+pub enum CatalogCommand {
+    /// Report every fault with its file, its line and a remedy.
+    Check {
+        /// The catalog's directory.
+        dir: PathBuf,
+    },
+    /// Write a small commented catalog that can be served at once.
+    New {
+        /// A directory that is empty or not there yet.
+        dir: PathBuf,
+    },
+}
+
+/// What `dev` and `serve` take.
 #[derive(Debug, Default, Args)]
 pub struct Flags {
     /// The setting `listen`.
     #[arg(long, value_name = "URL", help = format!("Repeatable: {}", flag_help("listen")))]
     pub listen: Vec<String>,
+    /// The setting `log.filter`.
+    #[arg(long, value_name = "FILTER", help = flag_help("log.filter"))]
+    pub log: Option<String>,
+    /// The setting `insecure_http`.
+    #[arg(long, help = flag_help("insecure_http"))]
+    pub insecure_http: bool,
+    /// Which state.
+    #[command(flatten)]
+    pub state: StateFlags,
+}
+
+/// Which state, and of which appliance: what all commands take that work on a data directory.
+#[derive(Debug, Default, Args)]
+pub struct StateFlags {
     /// The setting `data_dir`.
     #[arg(long, value_name = "DIR", help = flag_help("data_dir"))]
     pub data_dir: Option<String>,
@@ -42,36 +78,94 @@ pub struct Flags {
     /// The setting `appliance`.
     #[arg(long, value_name = "NAME", help = flag_help("appliance"))]
     pub appliance: Option<String>,
-    /// The setting `log.filter`.
-    #[arg(long, value_name = "FILTER", help = flag_help("log.filter"))]
-    pub log: Option<String>,
-    /// The setting `insecure_http`.
-    #[arg(long, help = flag_help("insecure_http"))]
-    pub insecure_http: bool,
-    /// Any setting by its name; --help lists them. Repeatable.
+    /// The setting `catalog`.
+    #[arg(long, value_name = "DIR", help = flag_help("catalog"))]
+    pub catalog: Option<String>,
+    /// Any setting by its name; `boxwood serve --help` lists them. Repeatable.
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
 }
 
-impl Command {
-    /// The mode of the settings, and the flags.
-    pub fn parts(self) -> (Mode, Flags) {
-        match self {
-            Command::Dev(flags) => (Mode::Dev, flags),
-            Command::Serve(flags) => (Mode::Serve, flags),
-        }
-    }
+/// A running daemon, in the place of a data directory.
+#[derive(Debug, Default, Args)]
+pub struct RemoteFlags {
+    /// A running daemon in the place of a data directory: https://HOST:PORT. The password is read
+    /// from BOXWOOD_PASSWORD, else it is the first line of standard input.
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with_all = ["data_dir", "config", "appliance", "catalog", "set"]
+    )]
+    pub url: Option<String>,
+    /// Who logs in there; it takes an administrator.
+    #[arg(long, value_name = "NAME", default_value = crate::administrator::NAME)]
+    pub user: String,
+    /// PEM file with the certificate to trust: the daemon's own, or that of who signed it.
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub ca: Option<PathBuf>,
+    /// Trust any certificate: for tests, and for loopback.
+    #[arg(long, requires = "url", conflicts_with = "ca")]
+    pub insecure: bool,
+}
+
+/// What `export` takes.
+#[derive(Debug, Args)]
+pub struct ExportFlags {
+    /// What becomes of passwords and private keys: sealed, which the same secret key opens again,
+    /// or omit.
+    #[arg(long, value_name = "HOW", default_value = "sealed", value_parser = ["sealed", "omit"])]
+    pub secrets: String,
+    /// The file to write; without it, standard output.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// A running daemon.
+    #[command(flatten)]
+    pub remote: RemoteFlags,
+    /// A data directory.
+    #[command(flatten)]
+    pub state: StateFlags,
+}
+
+/// What `import` takes.
+#[derive(Debug, Args)]
+pub struct ImportFlags {
+    /// The document that `boxwood export` wrote; - is standard input.
+    pub file: PathBuf,
+    /// Check everything, say what would change, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Why, for the history.
+    #[arg(long, value_name = "TEXT", conflicts_with = "dry_run")]
+    pub message: Option<String>,
+    /// A running daemon.
+    #[command(flatten)]
+    pub remote: RemoteFlags,
+    /// A data directory.
+    #[command(flatten)]
+    pub state: StateFlags,
 }
 
 impl Flags {
     /// What the flags give, weakest first: one that is named after a setting goes before `--set`.
     pub fn given(&self) -> Vec<Given> {
-        let Flags { listen, data_dir, config: _, appliance, log, insecure_http, set } = self;
-        let given = |name: &str, flag: &str, raw: Raw| Given {
-            name: name.to_owned(),
-            raw,
-            origin: Origin::Flag(flag.to_owned()),
-        };
+        let Flags { listen, log, insecure_http, state } = self;
+        let mut all = state.given();
+        if !listen.is_empty() {
+            let urls = listen.iter().map(|url| Raw::Text(url.clone())).collect();
+            all.push(given("listen", "--listen", Raw::List(urls)));
+        }
+        all.extend(log.iter().map(|text| spelled("log.filter", "--log", text)));
+        if *insecure_http {
+            all.push(given("insecure_http", "--insecure-http", Raw::Switch(true)));
+        }
+        all
+    }
+}
+
+impl StateFlags {
+    /// What the flags give, weakest first.
+    pub fn given(&self) -> Vec<Given> {
+        let StateFlags { data_dir, config: _, appliance, catalog, set } = self;
         let mut all = Vec::new();
         for text in set {
             let (name, raw) = match text.split_once('=') {
@@ -80,23 +174,19 @@ impl Flags {
             };
             all.push(given(name, &format!("--set {name}"), raw));
         }
-        if !listen.is_empty() {
-            let urls = listen.iter().map(|url| Raw::Text(url.clone())).collect();
-            all.push(given("listen", "--listen", Raw::List(urls)));
-        }
-        let texts = [
-            ("data_dir", "--data-dir", data_dir),
-            ("appliance", "--appliance", appliance),
-            ("log.filter", "--log", log),
-        ];
-        for (name, flag, text) in texts {
-            all.extend(text.clone().map(|text| given(name, flag, Raw::Spelled(text))));
-        }
-        if *insecure_http {
-            all.push(given("insecure_http", "--insecure-http", Raw::Switch(true)));
-        }
+        all.extend(data_dir.iter().map(|text| spelled("data_dir", "--data-dir", text)));
+        all.extend(appliance.iter().map(|text| spelled("appliance", "--appliance", text)));
+        all.extend(catalog.iter().map(|text| spelled("catalog", "--catalog", text)));
         all
     }
+}
+
+fn given(name: &str, flag: &str, raw: Raw) -> Given {
+    Given { name: name.to_owned(), raw, origin: Origin::Flag(flag.to_owned()) }
+}
+
+fn spelled(name: &str, flag: &str, text: &str) -> Given {
+    given(name, flag, Raw::Spelled(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -107,7 +197,10 @@ mod tests {
 
     fn flags(args: &[&str]) -> Flags {
         let args = ["boxwood", "serve"].iter().chain(args);
-        Cli::try_parse_from(args).expect("the arguments parse").command.parts().1
+        match Cli::try_parse_from(args).expect("the arguments parse").command {
+            Command::Serve(flags) => flags,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -127,6 +220,8 @@ mod tests {
             "--listen",
             "http://127.0.0.1:2",
             "--insecure-http",
+            "--catalog",
+            "lamp",
             "--set",
             "sps.version",
         ]);
@@ -140,11 +235,28 @@ mod tests {
             [
                 "--set limits.headers | limits.headers = \"12\"",
                 "--set sps.version | sps.version = given without =VALUE",
+                "--catalog | catalog = \"lamp\"",
                 "--listen | listen = a list",
                 "--log | log.filter = \"debug\"",
                 "--insecure-http | insecure_http = true",
             ]
         );
+    }
+
+    #[test]
+    fn a_daemon_and_a_directory_exclude_each_other() {
+        let parse =
+            |args: &[&str]| Cli::try_parse_from(["boxwood", "export"].iter().chain(args)).map(drop);
+        parse(&["--url", "https://h:1", "--user", "u", "--insecure"]).expect("a daemon");
+        parse(&["--data-dir", "d", "--catalog", "c", "--secrets", "omit"]).expect("a directory");
+        for bad in [
+            &["--url", "https://h:1", "--data-dir", "d"][..],
+            &["--url", "https://h:1", "--ca", "f", "--insecure"],
+            &["--insecure"],
+            &["--secrets", "clear"],
+        ] {
+            parse(bad).expect_err("refused");
+        }
     }
 
     #[test]

@@ -10,18 +10,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use catalog::{Catalog, LoadError};
+use catalog::Catalog;
 use front_end::throttle::ThrottleRules;
 use front_end::transport::{BindError, BoundListener, CertificateSlot, Limits, Server, TlsError};
 use front_end::{Accounts, Administrator, Governor, Metrics, Mint, Service, ServiceOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use transaction_engine::clock::{Clock, SystemClock};
 use transaction_engine::secrets::{KeyError, Sealer};
-use transaction_engine::store::{CheckpointDir, SledStore, StoreError};
-use transaction_engine::{Applier, Engine, Mode, Options};
+use transaction_engine::store::{CheckpointDir, MemStore, SledStore, Store, StoreError};
+use transaction_engine::{Applier, Engine, Options};
 
 use crate::administrator::{self, AdministratorError};
-use crate::settings::{Settings, TlsFiles};
+use crate::appliance::{self, ApplianceError};
+use crate::certificate::{self, CertificateError};
+use crate::settings::{Scheme, Settings};
 
 /// Why the daemon did not start, or did not stop well.
 #[derive(Debug, thiserror::Error)]
@@ -41,26 +43,18 @@ pub enum DaemonError {
     /// There is no administrator.
     #[error(transparent)]
     Administrator(#[from] AdministratorError),
-    /// The appliance is not one of those built in.
-    #[error("there is no appliance {0:?}; those built in are {1}")]
-    Appliance(String, String),
-    /// The catalog has faults.
+    /// There is no catalog, or it has faults.
     #[error(transparent)]
-    Catalog(#[from] LoadError),
+    Appliance(#[from] ApplianceError),
     /// The configuration could not be opened or brought up to the catalog.
     #[error("the configuration cannot be opened: {0}")]
     Engine(#[from] transaction_engine::Error),
-    /// A file with a certificate or key cannot be read.
-    #[error("cannot read {path}: {source}")]
-    CertificateFile {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The certificate cannot be served.
-    #[error("the TLS certificate cannot be used: {0}")]
-    Certificate(#[from] TlsError),
+    /// The certificate that is kept in files cannot be served.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// No certificate could be made for the configuration.
+    #[error("no certificate could be made: {0}")]
+    Mint(#[from] TlsError),
     /// Something the system refused.
     #[error("{0}: {1}")]
     System(&'static str, #[source] io::Error),
@@ -89,8 +83,10 @@ async fn serve(settings: &Settings) -> Result<(), DaemonError> {
     for url in &settings.listen {
         bound.push(url.bind().await?);
     }
+    let catalog = Arc::new(appliance::catalog(settings)?);
     let data = DataDir::of(settings)?;
-    let (engine, parts) = open_engine(settings, data.path())?;
+    let (engine, parts) = open_engine(settings, data.path(), &catalog)?;
+    show_own_certificate(settings, data.path(), &engine, &parts.certificate)?;
     let engine = Arc::new(engine);
     let given = settings.admin_password.as_ref();
     let password_hash = administrator::keep(data.path(), given, tell_password)?;
@@ -98,7 +94,7 @@ async fn serve(settings: &Settings) -> Result<(), DaemonError> {
     let metrics = Metrics::new();
     let service = Arc::new(Service::new(
         Arc::clone(&engine),
-        service_options(settings),
+        service_options(settings, &catalog),
         administrator,
         &parts.accounts,
         parts.idle_micros,
@@ -129,19 +125,45 @@ async fn serve(settings: &Settings) -> Result<(), DaemonError> {
 }
 
 /// What engine and front end share.
-struct Shared {
+pub(crate) struct Shared {
     accounts: Arc<Accounts>,
     certificate: Arc<CertificateSlot>,
     idle_micros: Arc<AtomicI64>,
 }
 
-fn open_engine(settings: &Settings, data_dir: &Path) -> Result<(Engine, Shared), DaemonError> {
+/// Opens the configuration in a data directory, which nobody else can open as long as it lives.
+pub(crate) fn open_engine(
+    settings: &Settings,
+    data_dir: &Path,
+    catalog: &Arc<Catalog>,
+) -> Result<(Engine, Shared), DaemonError> {
     let store = SledStore::open(data_dir, settings.store.cache_bytes)?;
     let checkpoints = CheckpointDir::open(data_dir.join("checkpoints"))?;
+    engine_on(Box::new(store), Some(checkpoints), settings, data_dir, catalog)
+}
+
+/// A fresh configuration that is kept nowhere, with the key of a data directory: by its rules
+/// things can be tried out.
+pub(crate) fn fresh_engine(
+    settings: &Settings,
+    data_dir: &Path,
+    catalog: &Arc<Catalog>,
+) -> Result<Engine, DaemonError> {
+    let (engine, _) = engine_on(Box::new(MemStore::new()), None, settings, data_dir, catalog)?;
+    Ok(engine)
+}
+
+fn engine_on(
+    store: Box<dyn Store>,
+    checkpoints: Option<CheckpointDir>,
+    settings: &Settings,
+    data_dir: &Path,
+    catalog: &Arc<Catalog>,
+) -> Result<(Engine, Shared), DaemonError> {
     let sealer = Arc::new(sealer(settings, data_dir)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let certificate = Arc::new(match &settings.tls {
-        Some(files) => certificate_from(files)?,
+        Some(files) => certificate::from_files(&files.certificate, &files.private_key)?,
         None => CertificateSlot::default(),
     });
     let idle = settings.login.idle.map(|idle| i64::try_from(idle.as_micros()).unwrap_or(i64::MAX));
@@ -154,17 +176,17 @@ fn open_engine(settings: &Settings, data_dir: &Path) -> Result<(Engine, Shared),
         idle.is_some(),
     );
     let accounts = Arc::new(Accounts::new(administrator::NAME));
-    let hosts = settings.listen.iter().map(|url| url.host.clone()).collect();
-    let mut mint = Mint::new(hosts, clock.now());
+    let mut mint = Mint::new(hosts(settings), clock.now());
     let options = Options {
-        catalog: Arc::new(appliance(settings.appliance.as_str())?),
-        store: Box::new(store),
-        checkpoints: Some(checkpoints),
+        catalog: Arc::clone(catalog),
+        store,
+        checkpoints,
         checkpoint_every: settings.store.checkpoint_revisions,
         sealer,
         clock,
-        mode: if settings.concurrent_transactions() { Mode::Concurrent } else { Mode::Exclusive },
+        mode: appliance::transaction_mode(settings, catalog),
         change_limit: settings.limits.transaction_changes,
+        history: transaction_engine::HistoryRules::default(),
         appliers: vec![
             Arc::new(governor) as Arc<dyn Applier>,
             Arc::clone(&accounts) as Arc<dyn Applier>,
@@ -182,44 +204,53 @@ fn open_engine(settings: &Settings, data_dir: &Path) -> Result<(Engine, Shared),
     Ok((engine, Shared { accounts, certificate, idle_micros }))
 }
 
-fn appliance(name: &str) -> Result<Catalog, DaemonError> {
-    match Catalog::builtin(name) {
-        Some(catalog) => Ok(catalog?),
-        None => Err(DaemonError::Appliance(name.to_owned(), Catalog::builtin_names().join(", "))),
+fn hosts(settings: &Settings) -> Vec<String> {
+    settings.listen.iter().map(|url| url.host.clone()).collect()
+}
+
+// A catalog need not have a place for the server's certificate. One that the configuration names
+// and that cannot be served is another matter, and not hidden by showing something else.
+fn show_own_certificate(
+    settings: &Settings,
+    data_dir: &Path,
+    engine: &Engine,
+    slot: &CertificateSlot,
+) -> Result<(), CertificateError> {
+    let needed = settings.listen.iter().any(|url| url.scheme == Scheme::Https);
+    if !needed || slot.is_filled() || Governor::names_certificate(&engine.running().tree) {
+        return Ok(());
     }
+    certificate::keep(data_dir, &hosts(settings), engine.clock().now(), slot)
 }
 
 fn sealer(settings: &Settings, data_dir: &Path) -> Result<Sealer, KeyError> {
-    match &settings.secret_key {
-        Some(key) => Ok(Sealer::from_key(key.expose())),
-        None => Sealer::from_file(&settings.key_file(data_dir)),
-    }
-}
-
-fn certificate_from(files: &TlsFiles) -> Result<CertificateSlot, DaemonError> {
-    let read = |path: &Path| {
-        std::fs::read_to_string(path)
-            .map_err(|source| DaemonError::CertificateFile { path: path.to_owned(), source })
+    let check = data_dir.join("secret.check");
+    let sealer = match &settings.secret_key {
+        Some(key) => Sealer::from_key(key.expose()),
+        None => Sealer::from_file(&settings.key_file(data_dir), &check)?,
     };
-    let key = zeroize::Zeroizing::new(read(&files.private_key)?);
-    Ok(CertificateSlot::new(&read(&files.certificate)?, &key)?)
+    sealer.keep_check(&check)?;
+    Ok(sealer)
 }
 
-fn service_options(settings: &Settings) -> ServiceOptions {
-    let seconds =
-        |duration: std::time::Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
+fn service_options(settings: &Settings, catalog: &Catalog) -> ServiceOptions {
+    let said = |given: &Option<String>, name: &str| match given {
+        Some(given) => given.clone(),
+        None => catalog.appliance(name).unwrap_or_default().to_owned(),
+    };
     ServiceOptions {
         limits: limits(settings),
+        import_bytes: settings.limits.import_bytes,
         throttle: ThrottleRules {
             failures: settings.login.failures as usize,
-            window_seconds: seconds(settings.login.window),
-            block_seconds: seconds(settings.login.block),
+            window: settings.login.window,
+            block: settings.login.block,
             ..ThrottleRules::default()
         },
         sessions: settings.limits.sessions,
         lenient_commit: settings.sps.lenient_commit,
-        firmware_version: settings.sps.firmware_version.clone(),
-        version: settings.sps.version.clone(),
+        firmware_version: said(&settings.sps.firmware_version, "firmware_version"),
+        version: said(&settings.sps.version, "version"),
         build_date: BUILD_DATE.to_owned(),
         host_name: "boxwood".to_owned(),
         domain_name: "example.com".to_owned(),

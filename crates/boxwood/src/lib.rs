@@ -1,7 +1,10 @@
 //! The binary's pieces: command line, settings, log, and the wiring of everything below.
 
 pub mod administrator;
+pub mod appliance;
+pub mod certificate;
 pub mod cli;
+pub mod command;
 pub mod daemon;
 pub mod settings;
 pub mod telemetry;

@@ -1,11 +1,12 @@
-//! The executable: settings from the real environment, then the daemon.
+//! The executable: settings from the real environment, then the daemon or a command that ends.
 
 use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
-use boxwood::cli::Cli;
-use boxwood::settings::{Settings, Sources};
+use boxwood::cli::{Cli, Command, Flags};
+use boxwood::command::{self, CommandError, Environment};
+use boxwood::settings::{Mode, Settings, Sources};
 use boxwood::{daemon, telemetry};
 use clap::Parser;
 
@@ -13,13 +14,19 @@ use clap::Parser;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let (mode, flags) = Cli::parse().command.parts();
-    let sources = Sources {
-        mode,
-        config_file: flags.config.clone(),
-        environment: std::env::vars_os().collect(),
-        flags: flags.given(),
-    };
+    let environment: Environment = std::env::vars_os().collect();
+    match Cli::parse().command {
+        Command::Dev(flags) => run(Mode::Dev, &flags, environment),
+        Command::Serve(flags) => run(Mode::Serve, &flags, environment),
+        Command::Catalog(command) => end(command::catalog::run(&command)),
+        Command::Export(flags) => end(command::export::run(&flags, environment)),
+        Command::Import(flags) => end(command::import::run(&flags, environment)),
+    }
+}
+
+fn run(mode: Mode, flags: &Flags, environment: Environment) -> ExitCode {
+    let config_file = flags.state.config.clone();
+    let sources = Sources { mode, config_file, environment, flags: flags.given() };
     let settings = match Settings::resolve(sources) {
         Ok(settings) => settings,
         Err(bad) => return fail(&bad, ExitCode::from(USAGE)),
@@ -33,17 +40,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn fail(error: &dyn Error, code: ExitCode) -> ExitCode {
-    let mut sentence = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        // Some sentences end with their cause already.
-        if !sentence.contains(&text) {
-            sentence.push_str(&format!(": {text}"));
-        }
-        cause = error.source();
+fn end(outcome: Result<(), CommandError>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_usage() => fail(&error, ExitCode::from(USAGE)),
+        Err(error) => fail(&error, ExitCode::FAILURE),
     }
+}
+
+fn fail(error: &dyn Error, code: ExitCode) -> ExitCode {
+    let sentence = transaction_engine::chain(error);
     // With nobody to tell, the exit code still says it.
     let _ = writeln!(std::io::stderr(), "boxwood: {sentence}");
     code

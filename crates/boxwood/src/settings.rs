@@ -25,7 +25,7 @@ use std::time::Duration;
 pub use front_end::transport::{ListenUrl, Scheme};
 pub use problem::{BadSettings, Problem};
 pub use source::{Given, Origin, Raw};
-pub use value::{Appliance, LogFormat, Mode, Secret, SecretKey, TransactionMode};
+pub use value::{LogFormat, Mode, Secret, SecretKey, TransactionMode};
 
 use registry::{Preset, Setting};
 
@@ -39,8 +39,10 @@ pub struct Settings {
     /// Where state is kept. `None`, possible in [`Mode::Dev`] only, is a temporary directory
     /// that is removed at exit.
     pub data_dir: Option<PathBuf>,
-    /// The appliance to emulate.
-    pub appliance: Appliance,
+    /// The built-in catalog to serve, unless there is a [`Settings::catalog`].
+    pub appliance: String,
+    /// The directory of a catalog to serve in the place of a built-in one.
+    pub catalog: Option<PathBuf>,
     /// Plain http may be spoken on addresses other machines can reach.
     pub insecure_http: bool,
     /// `log.*`
@@ -79,7 +81,7 @@ pub struct LogSettings {
 /// `transactions.*`
 #[derive(Clone, Debug)]
 pub struct TransactionSettings {
-    /// As given; [`Settings::concurrent_transactions`] says what it comes to.
+    /// As given.
     pub mode: TransactionMode,
 }
 
@@ -88,10 +90,10 @@ pub struct TransactionSettings {
 pub struct SpsSettings {
     /// A `PUT /api/transaction` without a body commits, instead of being refused.
     pub lenient_commit: bool,
-    /// `firmware_version` of `/api/info`.
-    pub firmware_version: String,
-    /// `version` of `/api/info`.
-    pub version: String,
+    /// `firmware_version` of `/api/info`, if it is another than the catalog's.
+    pub firmware_version: Option<String>,
+    /// `version` of `/api/info`, if it is another than the catalog's.
+    pub version: Option<String>,
 }
 
 /// `limits.*`: beyond each of them a request, connection or session is refused.
@@ -103,6 +105,8 @@ pub struct Limits {
     pub headers: usize,
     /// Body of a request.
     pub body_bytes: usize,
+    /// Body of a request that imports a configuration.
+    pub import_bytes: usize,
     /// Arrays and objects inside one another.
     pub json_depth: usize,
     /// Time for a request's head to arrive.
@@ -228,15 +232,6 @@ impl Settings {
         }
     }
 
-    /// Whether many transactions may be open at once, when the appliance's version has had its say.
-    pub fn concurrent_transactions(&self) -> bool {
-        match self.transactions.mode {
-            TransactionMode::Exclusive => false,
-            TransactionMode::Concurrent => true,
-            TransactionMode::Auto => self.appliance.has_concurrent_transactions(),
-        }
-    }
-
     /// The file with the sealing key of a store in `data_dir`.
     pub fn key_file(&self, data_dir: &Path) -> PathBuf {
         self.secrets.key_file.clone().unwrap_or_else(|| data_dir.join("secret.key"))
@@ -279,6 +274,14 @@ impl Settings {
                 "`data_dir` is empty; `boxwood serve` keeps its state in a directory: name one",
             ));
         }
+        if self.catalog.is_some() && origins.contains_key("appliance") {
+            problems.push(Problem::new(
+                "catalog",
+                origin("catalog"),
+                "`catalog` is given beside `appliance`; give the one or the other: a directory, or \
+                 the name of a built-in catalog",
+            ));
+        }
         let TlsGiven { certificate, private_key } = std::mem::take(&mut self.tls_given);
         let half = match (certificate, private_key) {
             (Some(certificate), Some(private_key)) => {
@@ -309,19 +312,17 @@ impl Settings {
             mode,
             listen: Vec::new(),
             data_dir: None,
-            appliance: Appliance::unset(),
+            appliance: String::new(),
+            catalog: None,
             insecure_http: false,
             log: LogSettings { filter: String::new(), format: LogFormat::Auto },
             transactions: TransactionSettings { mode: TransactionMode::Auto },
-            sps: SpsSettings {
-                lenient_commit: false,
-                firmware_version: String::new(),
-                version: String::new(),
-            },
+            sps: SpsSettings { lenient_commit: false, firmware_version: None, version: None },
             limits: Limits {
                 head_bytes: 0,
                 headers: 0,
                 body_bytes: 0,
+                import_bytes: 0,
                 json_depth: 0,
                 header_time: no_time,
                 body_time: no_time,

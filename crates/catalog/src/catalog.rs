@@ -1,17 +1,19 @@
 //! A loaded catalog and the questions it answers.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use config_tree::{Change, Key, NodePath, Reference, Tree};
+use config_tree::{Body, Change, Key, NodePath, Reference, Tree};
 use serde_json::Value;
 
 use crate::check::{self, Checked, Secrets, Trail};
 use crate::embedded;
-use crate::endpoint::{Endpoint, EndpointData, EndpointKind};
-use crate::parse::{self, Fault, LoadError, Parsed};
+use crate::endpoint::{Endpoint, EndpointData, EndpointKind, Template};
+use crate::factory;
+use crate::layers::{self, Layers};
+use crate::parse::{self, LoadError, Parsed};
 use crate::rules::{self, SecretReader};
+use crate::schema::Schema;
 use crate::violation::{Layer, Violation, rule};
 
 /// The schema of an appliance. Immutable, and meant to be shared.
@@ -25,6 +27,8 @@ pub struct Catalog {
     // Sorted by path; the root is the first.
     endpoints: Vec<EndpointData>,
     places: Place,
+    // The bodies of a fresh appliance, each after those it refers to.
+    fresh: Vec<factory::Place>,
 }
 
 /// Makes a new member for a collection: by the collection's path and the name of what is wanted,
@@ -44,8 +48,7 @@ impl Catalog {
     /// Loads a catalog that is part of the program; `None` if there is none of this name.
     #[must_use]
     pub fn builtin(name: &str) -> Option<Result<Self, LoadError>> {
-        let (_, files) = embedded::CATALOGS.iter().find(|(known, _)| *known == name)?;
-        Some(Self::from_files(files.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned()))))
+        Some(Self::from_files(layers::builtin(name)?))
     }
 
     /// The names of the catalogs that are part of the program.
@@ -54,34 +57,44 @@ impl Catalog {
         embedded::NAMES
     }
 
-    /// Loads a catalog from a folder. Files that do not end in `.yaml` or `.yml` are ignored.
+    /// The files of a small catalog to begin with: three endpoints, a reference and a secret. Names
+    /// are relative to the catalog's folder.
+    #[must_use]
+    pub fn example_files() -> Vec<(String, String)> {
+        embedded::EXAMPLE.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect()
+    }
+
+    /// Loads a catalog from a folder. Files that do not end in `.yaml` or `.yml` are ignored. The
+    /// catalog that it extends, if any, is a folder beside it, or part of the program.
     ///
     /// # Errors
     /// Names every fault of every file.
     pub fn load(dir: &Path) -> Result<Self, LoadError> {
-        let mut files = Vec::new();
-        let mut faults = Vec::new();
-        collect(dir, "", 0, &mut files, &mut faults);
-        if faults.is_empty() {
-            return Self::from_files(files);
-        }
-        // A file that cannot be read does not hide the faults of the others.
-        if let Err(error) = Self::from_files(files) {
-            faults.extend(error.faults);
-        }
-        faults.sort();
-        Err(LoadError { faults })
+        Self::from_layers(layers::of_folder(dir))
     }
 
-    /// Loads a catalog from texts, each with its file name relative to the catalog's folder.
+    /// Loads a catalog from texts, each with its file name relative to the catalog's folder. The
+    /// catalog that it extends, if any, is part of the program.
     ///
     /// # Errors
     /// Names every fault of every file.
     pub fn from_files(
         files: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, LoadError> {
-        let Parsed { name, title, description, mode, appliance, endpoints } =
-            parse::parse(files.into_iter().collect())?;
+        Self::from_layers(layers::of_files(files.into_iter().collect()))
+    }
+
+    fn from_layers(Layers { layers, mut faults }: Layers) -> Result<Self, LoadError> {
+        let parsed = match parse::parse(layers) {
+            Ok(parsed) if faults.is_empty() => parsed,
+            // A file that cannot be read does not hide the faults of the others.
+            other => {
+                faults.extend(other.err().into_iter().flat_map(|error| error.faults));
+                faults.sort();
+                return Err(LoadError { faults });
+            }
+        };
+        let Parsed { name, title, description, mode, appliance, endpoints } = parsed;
         let mut places = Place::default();
         for (index, endpoint) in endpoints.iter().enumerate() {
             let mut place = &mut places;
@@ -90,7 +103,8 @@ impl Catalog {
             }
             place.endpoint = Some(index);
         }
-        Ok(Self { name, title, description, mode, appliance, endpoints, places })
+        let fresh = factory::order(&endpoints).places;
+        Ok(Self { name, title, description, mode, appliance, endpoints, places, fresh })
     }
 }
 
@@ -151,14 +165,19 @@ impl Catalog {
         self.endpoints.iter().map(Endpoint::fixed)
     }
 
-    /// A tree of the catalog's folders and collections without a body.
+    /// A tree of the catalog's folders and collections without a body. Collections are indexed by
+    /// the values that must be unique in them.
     #[must_use]
     pub fn skeleton(&self) -> Tree {
         let mut tree = Tree::new();
         for endpoint in self.endpoints.iter().filter(|endpoint| !endpoint.path.is_root()) {
             let made = match endpoint.kind {
                 EndpointKind::Folder => tree.folder_create(&endpoint.path),
-                EndpointKind::Collection => tree.collection_create(&endpoint.path),
+                EndpointKind::Collection => {
+                    let pointers: Vec<String> =
+                        endpoint.unique.iter().map(|name| rules::pointer_to(name)).collect();
+                    tree.collection_create_indexed(&endpoint.path, &pointers)
+                }
                 EndpointKind::Object | EndpointKind::Value | EndpointKind::Member => Ok(()),
             };
             debug_assert!(made.is_ok(), "parents come first, and each path once");
@@ -166,35 +185,40 @@ impl Catalog {
         tree
     }
 
-    /// The bodies of a fresh appliance, each after those it refers to.
+    /// The bodies of a fresh appliance, built-in members included, each after those it refers to.
     ///
     /// Where a default refers to something that must be made anew for each appliance, such as a
     /// certificate, `mint` is asked for it by collection and name and gives its key and body. What
     /// it does not give is left out: as null where the schema allows it, otherwise together with
-    /// the object that needs it.
+    /// the body that needs it and those that refer to that.
     pub fn factory(&self, mint: &mut Mint<'_>) -> Vec<(NodePath, Value)> {
         let mut bodies = Vec::new();
-        for endpoint in &self.endpoints {
-            let Some(template) = &endpoint.default else { continue };
-            let mut value = template.value.clone();
-            let mut minted = Vec::new();
-            for (pointer, collection, name) in &template.mints {
-                let Some(place) = value.pointer_mut(pointer) else { continue };
-                *place = match mint(collection, name) {
-                    Some((key, body)) => {
-                        minted.push((collection.join(&key), body));
-                        Value::String(key.as_str().to_owned())
-                    }
-                    None => Value::Null,
-                };
+        let mut there = BTreeSet::new();
+        for &place in &self.fresh {
+            let Some((path, template)) = factory::template(&self.endpoints, place) else {
+                continue;
+            };
+            let Some(endpoint) = self.endpoints.get(place.0) else { continue };
+            if template.references.iter().any(|r| !there.contains(&r.target)) {
+                continue;
             }
-            let fits = check::check(&endpoint.schema, &endpoint.path, value, Secrets::Plain);
-            if let Ok(checked) = fits {
+            let (value, minted) = minted(template, mint);
+            if let Ok(checked) = check::check(&endpoint.schema, &path, value, Secrets::Plain) {
                 bodies.extend(minted);
-                bodies.push((endpoint.path.clone(), checked.value));
+                bodies.push((path.clone(), checked.value));
+                there.insert(path);
             }
         }
         bodies
+    }
+
+    /// Whether a path is that of a built-in member, which may be changed and not taken away.
+    #[must_use]
+    pub fn is_builtin(&self, path: &NodePath) -> bool {
+        self.endpoint(path).is_some_and(|endpoint| {
+            endpoint.kind() == EndpointKind::Member
+                && path.key().is_some_and(|key| endpoint.data().member(key).is_some())
+        })
     }
 }
 
@@ -211,11 +235,25 @@ impl Catalog {
         match self.endpoint(path) {
             Some(endpoint) if endpoint.kind() != EndpointKind::Folder => {
                 let schema = endpoint.schema();
-                let named = ["body", "key", "meta"].iter().any(|name| schema.names_member(name));
-                let value = if named { value } else { unwrapped(value) };
-                check::check(schema, path, value, Secrets::Plain)
+                check::check(schema, path, unwrapped_for(schema, value), Secrets::Plain)
             }
             _ => Err(vec![no_endpoint(path)]),
+        }
+    }
+
+    /// Checks one element that is to be added to a value that is a list, alone; that the list may
+    /// have it is for [`Catalog::check_body`] to say of the whole.
+    ///
+    /// # Errors
+    /// Every violation, sorted, with pointers into the element.
+    pub fn check_element(&self, path: &NodePath, value: Value) -> Result<Checked, Vec<Violation>> {
+        let endpoint = self.endpoint(path).filter(|endpoint| endpoint.is_list());
+        let Some(endpoint) = endpoint else { return Err(vec![no_endpoint(path)]) };
+        match &endpoint.schema().list.items {
+            Some(schema) => {
+                check::check(schema, path, unwrapped_for(schema, value), Secrets::Plain)
+            }
+            None => check::check(&Schema::default(), path, value, Secrets::Plain),
         }
     }
 
@@ -230,14 +268,14 @@ impl Catalog {
     ) -> Vec<Violation> {
         let mut found: Vec<Violation> = references
             .iter()
-            .filter_map(|r| rules::reference(self, tree, path, &r.pointer, &r.target, secrets))
+            .filter_map(|r| rules::reference(self, tree, path, r, secrets))
             .collect();
         found.sort();
         found
     }
 
     /// What is wrong with a tree, given that it was valid before these changes. Costs
-    /// O(changes · log n), except that a changed unique value costs a look at its collection.
+    /// O(changes · log n); unique values are looked up in the indexes of [`Catalog::skeleton`].
     pub fn check_changes(
         &self,
         after: &Tree,
@@ -245,6 +283,13 @@ impl Catalog {
         secrets: &dyn SecretReader,
     ) -> Vec<Violation> {
         rules::changes(self, after, changes, secrets)
+    }
+
+    /// The values of a body that no other member of its collection may have: for each its place as
+    /// a JSON Pointer and its JSON text. Nothing for what is no member.
+    #[must_use]
+    pub fn unique_values(&self, path: &NodePath, body: &Body) -> Vec<(String, String)> {
+        rules::unique_values(self, path, body)
     }
 
     /// What is wrong with a tree, bodies included. Costs O(n).
@@ -270,6 +315,23 @@ impl Catalog {
     }
 }
 
+// A body with what was minted for it, and the members that were made.
+fn minted(template: &Template, mint: &mut Mint<'_>) -> (Value, Vec<(NodePath, Value)>) {
+    let mut value = template.value.clone();
+    let mut made = Vec::new();
+    for (pointer, collection, name) in &template.mints {
+        let Some(place) = value.pointer_mut(pointer) else { continue };
+        *place = match mint(collection, name) {
+            Some((key, body)) => {
+                made.push((collection.join(&key), body));
+                Value::String(key.as_str().to_owned())
+            }
+            None => Value::Null,
+        };
+    }
+    (value, made)
+}
+
 pub(crate) fn no_endpoint(path: &NodePath) -> Violation {
     Violation {
         path: path.clone(),
@@ -280,7 +342,11 @@ pub(crate) fn no_endpoint(path: &NodePath) -> Violation {
     }
 }
 
-fn unwrapped(value: Value) -> Value {
+// The body in an answer's wrapper, unless the schema has a member of such a name itself.
+fn unwrapped_for(schema: &Schema, value: Value) -> Value {
+    if ["body", "key", "meta"].iter().any(|name| schema.names_member(name)) {
+        return value;
+    }
     match value {
         Value::Object(mut members)
             if members.contains_key("body")
@@ -290,48 +356,4 @@ fn unwrapped(value: Value) -> Value {
         }
         other => other,
     }
-}
-
-// All catalog files below a folder, and what keeps them from being read.
-fn collect(
-    dir: &Path,
-    prefix: &str,
-    depth: usize,
-    files: &mut Vec<(String, String)>,
-    faults: &mut Vec<Fault>,
-) {
-    let here = if prefix.is_empty() { dir.display().to_string() } else { prefix.to_owned() };
-    if depth > NodePath::MAX_DEPTH {
-        return faults.push(fault(here, "the folder lies too deep", "move it up"));
-    }
-    let entries = match fs::read_dir(dir).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
-        Ok(entries) => entries,
-        Err(error) => {
-            let message = format!("the folder cannot be read: {error}");
-            return faults.push(fault(here, &message, "name a folder that you may read"));
-        }
-    };
-    for entry in entries {
-        let Ok(name) = entry.file_name().into_string() else {
-            faults.push(fault(here.clone(), "a file's name is no UTF-8", "rename it"));
-            continue;
-        };
-        let name = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
-        let path = entry.path();
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            collect(&path, &name, depth + 1, files, faults);
-        } else if path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
-            match fs::read_to_string(&path) {
-                Ok(text) => files.push((name, text)),
-                Err(error) => {
-                    let message = format!("the file cannot be read: {error}");
-                    faults.push(fault(name, &message, "make it readable, and UTF-8"));
-                }
-            }
-        }
-    }
-}
-
-fn fault(file: String, message: &str, remedy: &str) -> Fault {
-    Fault { file, line: 0, message: message.to_owned(), remedy: remedy.to_owned() }
 }

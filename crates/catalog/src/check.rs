@@ -11,13 +11,13 @@
 
 use std::collections::BTreeSet;
 
-use config_tree::{Key, NodePath, Reference};
+use config_tree::{NodePath, Reference};
 use serde_json::{Map, Value};
 
 use crate::certificate::{self, PairFault};
 use crate::schema::{
-    Condition, Identity, JsonType, Members, Property, ReferenceRule, Schema, Shape, TextRules,
-    Union, compare, integral, same,
+    Condition, FragmentStep, Identity, JsonType, Members, Property, ReferenceRule, Schema, Shape,
+    TextRules, Union, compare, integral, same,
 };
 use crate::suggest;
 use crate::violation::{Layer, Violation, rule};
@@ -294,6 +294,7 @@ impl<'p> Checker<'p> {
                 let selected = Selected { union, tag: &branch.tag };
                 self.members(&branch.members, members, at, Some(selected));
             }
+            None if union.others => {}
             None => {
                 let message = format!("{} must be {}", at_tag.shown(), allowed());
                 self.say(rule::UNION_TAG, &at_tag, message);
@@ -378,7 +379,8 @@ impl<'p> Checker<'p> {
                 }
             }
         }
-        if known < members.len() && !rules.open {
+        // Of an optional group that does not exist, nothing does.
+        if known < members.len() && (!rules.open || on == Some(false)) {
             self.strangers(context, members);
         }
         presence
@@ -465,6 +467,8 @@ impl<'p> Checker<'p> {
             if let Some(Selected { union, tag }) = selected.filter(elsewhere) {
                 let why = format!("when {} is {tag}", at.name(&union.tag).shown());
                 self.absent(&at_member, &why);
+            } else if let Some(switch) = rules.switch.as_ref().filter(|_| rules.open) {
+                self.absent(&at_member, &format!("when {} is false", at.name(switch).shown()));
             } else {
                 let near = suggest::hint(name, rules.names());
                 let message = format!("{} is not known here{near}", at_member.shown());
@@ -588,18 +592,16 @@ impl<'p> Checker<'p> {
         if value.is_null() && schema.types.admits(JsonType::Null) {
             return;
         }
-        let Some(key) = reference_key(value).and_then(|key| Key::parse(key).ok()) else {
+        let found = reference_key(value).and_then(|text| Some((reference.resolve(text)?, text)));
+        let Some(((key, fragment), text)) = found else {
             let null = if schema.types.admits(JsonType::Null) { ", or null" } else { "" };
-            let message = format!(
-                "{} must be the key of a member of {}{null}",
-                at.shown(),
-                reference.collection
-            );
+            let what = reference_form(reference);
+            let message = format!("{} must be {what}{null}", at.shown());
             return self.say(rule::REFERENCE_FORM, at, message);
         };
-        *value = Value::String(key.as_str().to_owned());
         let target = reference.collection.join(&key);
-        self.references.push(Reference { pointer: at.pointer(), target, fragment: None });
+        *value = Value::String(text.to_owned());
+        self.references.push(Reference { pointer: at.pointer(), target, fragment });
     }
 }
 
@@ -656,6 +658,23 @@ pub(crate) fn text_faults(rules: &TextRules, text: &str) -> Vec<(&'static str, S
         faults.push((rule::FORMAT, be(format!("be {must}"))));
     }
     faults
+}
+
+/// What a reference must be, as the end of a sentence.
+fn reference_form(reference: &ReferenceRule) -> String {
+    let collection = &reference.collection;
+    if reference.fragment.is_empty() {
+        return format!("the key of a member of {collection}");
+    }
+    let steps: Vec<&str> = reference
+        .fragment
+        .iter()
+        .map(|step| match step {
+            FragmentStep::Name(name) => name,
+            FragmentStep::Any => "KEY",
+        })
+        .collect();
+    format!("the key of a part of a member of {collection}, in the form MEMBER.{}", steps.join("."))
 }
 
 /// The key in a reference, bare or embedded as answers show it.
@@ -757,7 +776,8 @@ fn list(words: impl Iterator<Item = String>, last: &str) -> String {
     }
 }
 
-fn count(number: usize, what: &str) -> String {
+/// A number of things.
+pub(crate) fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use config_tree::NodePath;
+use config_tree::{Key, NodePath, Reference};
 use serde_json::Value;
 
-use crate::schema::Schema;
+use crate::schema::{JsonType, Schema, Types};
 
 /// What stands at a path.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -83,7 +83,8 @@ impl fmt::Display for Fidelity {
     }
 }
 
-/// What may be done with a collection and its members. Reading one member always may.
+/// What may be done with an object, or with a collection and its members. Reading an object or
+/// one member always may.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Operations {
     /// The collection can be listed.
@@ -94,10 +95,39 @@ pub struct Operations {
     pub replace: bool,
     /// Members can be taken away.
     pub delete: bool,
+    /// An element can be added to the end of a value that is a list.
+    pub append: bool,
 }
 
 impl Operations {
-    pub(crate) const NAMES: [&str; 4] = ["list", "create", "replace", "delete"];
+    /// Those that a file of this kind may list.
+    pub(crate) fn names(kind: EndpointKind) -> &'static [&'static str] {
+        match kind {
+            EndpointKind::Folder => &[],
+            EndpointKind::Object => &["replace"],
+            EndpointKind::Value => &["replace", "append"],
+            EndpointKind::Collection | EndpointKind::Member => {
+                &["list", "create", "replace", "delete"]
+            }
+        }
+    }
+
+    /// Those of an object whose file says nothing else.
+    pub(crate) fn of_object() -> Self {
+        Self { replace: true, ..Self::default() }
+    }
+
+    /// The words for what may be done, as a catalog's file lists them.
+    pub fn words(self) -> impl Iterator<Item = &'static str> {
+        let flags = [
+            ("list", self.list),
+            ("create", self.create),
+            ("replace", self.replace),
+            ("delete", self.delete),
+            ("append", self.append),
+        ];
+        flags.into_iter().filter(|(_, may)| *may).map(|(word, _)| word)
+    }
 
     pub(crate) fn allow(&mut self, name: &str) -> bool {
         let flag = match name {
@@ -105,6 +135,7 @@ impl Operations {
             "create" => &mut self.create,
             "replace" => &mut self.replace,
             "delete" => &mut self.delete,
+            "append" => &mut self.append,
             _ => return false,
         };
         *flag = true;
@@ -211,11 +242,22 @@ impl<'a> Endpoint<'a> {
     pub fn operations(self) -> Operations {
         match self.kind {
             EndpointKind::Folder => Operations { list: true, ..Operations::default() },
-            EndpointKind::Object | EndpointKind::Value => {
-                Operations { replace: true, ..Operations::default() }
-            }
-            EndpointKind::Collection | EndpointKind::Member => self.data.operations,
+            _ => self.data.operations,
         }
+    }
+
+    /// Whether the body is a bare list.
+    #[must_use]
+    pub fn is_list(self) -> bool {
+        self.kind == EndpointKind::Value
+            && self.data.schema.types == Types::default().with(JsonType::Array)
+    }
+
+    /// The built-in members of a collection with their bodies in a fresh appliance, as the file
+    /// writes them. They may be changed and not taken away.
+    pub fn members(self) -> impl Iterator<Item = (&'a Key, &'a Value)> {
+        let members = if self.kind == EndpointKind::Collection { &*self.data.members } else { &[] };
+        members.iter().map(|(key, template)| (key, &template.shown))
     }
 
     /// Whether members that nothing refers to are dropped at commit.
@@ -253,9 +295,11 @@ pub(crate) struct EndpointData {
     pub(crate) exclusive: bool,
     // Sorted names of top members that are unique in the collection.
     pub(crate) unique: Vec<String>,
+    // In the order of the file, each key once.
+    pub(crate) members: Vec<(Key, Template)>,
 }
 
-/// A default body in which some references are still to be minted.
+/// A body of a fresh appliance in which some references are still to be minted.
 #[derive(Debug)]
 pub(crate) struct Template {
     pub(crate) shown: Value,
@@ -263,6 +307,8 @@ pub(crate) struct Template {
     pub(crate) value: Value,
     /// Pointer, collection and name of each mint.
     pub(crate) mints: Vec<(String, NodePath, String)>,
+    /// What it refers to otherwise: built-in members.
+    pub(crate) references: Vec<Reference>,
 }
 
 impl EndpointData {
@@ -282,6 +328,12 @@ impl EndpointData {
             lifetime_referenced: false,
             exclusive: false,
             unique: Vec::new(),
+            members: Vec::new(),
         }
+    }
+
+    /// A built-in member.
+    pub(crate) fn member(&self, key: &Key) -> Option<&Template> {
+        self.members.iter().find(|(known, _)| known == key).map(|(_, template)| template)
     }
 }

@@ -31,6 +31,10 @@ mod endpoint;
 
 mod schema;
 
+mod factory;
+
+mod layers;
+
 mod lower;
 
 mod check;
@@ -45,6 +49,8 @@ mod yaml;
 
 mod embedded;
 
+mod page;
+
 mod format;
 
 mod certificate;
@@ -54,6 +60,7 @@ mod suggest;
 pub use catalog::{Catalog, Mint};
 pub use check::Checked;
 pub use endpoint::{Endpoint, EndpointKind, Example, Fidelity, Operations};
+pub use page::reference_page;
 pub use parse::{Fault, LoadError};
 pub use rules::SecretReader;
 pub use schema::Schema;

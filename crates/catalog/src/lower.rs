@@ -8,7 +8,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::schema::{Condition, JsonType, Members, Notes, Property, Schema, Shape, Union};
+use crate::schema::{
+    Condition, FragmentStep, JsonType, Members, Notes, Property, ReferenceRule, Schema, Shape,
+    Union,
+};
 
 impl Schema {
     /// The schema of one body in plain JSON Schema 2020-12, without `$ref`s. The formats beyond the
@@ -19,7 +22,7 @@ impl Schema {
         notes(&self.notes, &mut out);
         if let Some(reference) = &self.reference {
             let null = self.types.admits(JsonType::Null);
-            out.extend(reference_forms(&reference.collection.to_string(), null));
+            out.extend(reference_forms(reference, null));
             return Value::Object(out);
         }
         if !self.types.is_any() {
@@ -117,12 +120,17 @@ fn notes(notes: &Notes, out: &mut Map<String, Value>) {
 }
 
 // A key, or the embedded form in which answers show it.
-fn reference_forms(collection: &str, null: bool) -> Map<String, Value> {
-    let key = json!({
+fn reference_forms(reference: &ReferenceRule, null: bool) -> Map<String, Value> {
+    let mut key = json!({
         "type": "string",
         "format": "node-key",
-        "description": format!("the key of a member of {collection}"),
+        "description": format!("the key of a member of {}", reference.collection),
     });
+    if !reference.fragment.is_empty() {
+        key["pattern"] = fragment_pattern(&reference.fragment).into();
+        key["description"] =
+            format!("the key of a part of a member of {}", reference.collection).into();
+    }
     let embedded = json!({
         "type": "object",
         "properties": {"key": key, "meta": true},
@@ -134,6 +142,16 @@ fn reference_forms(collection: &str, null: bool) -> Map<String, Value> {
         forms.push(json!({"type": "null"}));
     }
     Map::from_iter([("anyOf".to_owned(), Value::Array(forms))])
+}
+
+fn fragment_pattern(steps: &[FragmentStep]) -> String {
+    const STEP: &str = "[^./@][^./]*";
+    let steps = steps.iter().map(|step| match step {
+        FragmentStep::Name(name) => regex::escape(name),
+        FragmentStep::Any => STEP.to_owned(),
+    });
+    let steps: Vec<String> = std::iter::once(STEP.to_owned()).chain(steps).collect();
+    format!("^{}$", steps.join("\\."))
 }
 
 fn union(union: &Union, others: bool, out: &mut Map<String, Value>) {
@@ -149,6 +167,14 @@ fn union(union: &Union, others: bool, out: &mut Map<String, Value>) {
         Value::Object(one)
     };
     let mut branches: Vec<Value> = union.branches.iter().map(branch).collect();
+    if union.others {
+        let known: Vec<&str> = union.tags().collect();
+        branches.push(json!({
+            "type": "object",
+            "properties": {&union.tag: {"type": "string", "not": {"enum": known}}},
+            "required": [union.tag],
+        }));
+    }
     if others {
         branches.push(json!({"not": {"type": "object"}}));
     }
@@ -189,9 +215,14 @@ fn members(rules: &Members, tag: Option<(&str, &str)>, others: bool, out: &mut M
                 .filter(|name| name != switch)
                 .map(|name| (name.to_owned(), json!(false)))
                 .collect();
+            let mut none = Map::from_iter([("properties".to_owned(), Value::Object(off))]);
+            if rules.open {
+                // The switch, and the tag beside it.
+                none.insert("maxProperties".into(), json!(1 + usize::from(tag.is_some())));
+            }
             out.insert("if".into(), json!({"properties": {switch: {"const": true}}}));
             out.insert("then".into(), Value::Object(on));
-            out.insert("else".into(), json!({"properties": off}));
+            out.insert("else".into(), Value::Object(none));
         }
     }
     if !required.is_empty() {

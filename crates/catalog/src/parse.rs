@@ -9,12 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use config_tree::{Key, NodePath};
+use config_tree::{Key, NodePath, Reference};
 use serde_json::Value;
 
 use crate::check::{self, Secrets};
 use crate::endpoint::{EndpointData, EndpointKind, Example, Fidelity, Operations, Template};
-use crate::schema::{ReferenceRule, Schema, Shape};
+use crate::factory;
+use crate::layers::{self, Layer};
+use crate::rules;
+use crate::schema::{FragmentStep, JsonType, ReferenceRule, Schema, Shape, Types};
 use crate::suggest;
 use crate::yaml::{self, Member, Node};
 use keywords::Place;
@@ -78,11 +81,17 @@ pub(crate) const CATALOG_FILE: &str = "catalog.yaml";
 
 const MODES: [&str; 2] = ["exclusive", "concurrent"];
 
-/// Reads the files, given by their names relative to the catalog's folder.
-pub(crate) fn parse(texts: Vec<(String, String)>) -> Result<Parsed, LoadError> {
+/// Reads the files of a catalog and of those it builds on, from the lowest to the uppermost.
+pub(crate) fn parse(layers: Vec<Layer>) -> Result<Parsed, LoadError> {
     let mut faults = Faults::default();
-    let files = read(texts, &mut faults);
-    let mut reader = Reader { files: &files, faults, links: Vec::new(), defs: BTreeMap::new() };
+    let files = read(layers, &mut faults);
+    let mut reader = Reader {
+        files: &files,
+        faults,
+        links: Vec::new(),
+        stated: Vec::new(),
+        defs: BTreeMap::new(),
+    };
     let parsed = reader.catalog();
     let Reader { faults: Faults(mut faults), .. } = reader;
     if faults.is_empty() {
@@ -110,23 +119,51 @@ impl Faults {
 }
 
 struct File {
+    // Relative to the catalog's folder.
     name: String,
+    // As faults call it.
+    shown: String,
+    // How many catalogs lie below the file's own.
+    layer: usize,
     node: Node,
 }
 
-fn read(mut texts: Vec<(String, String)>, faults: &mut Faults) -> Vec<File> {
+// All files that count: those of an upper layer in the place of those of a lower one. Of the files
+// that describe a whole catalog each counts.
+fn read(layers: Vec<Layer>, faults: &mut Faults) -> Vec<File> {
+    let mut files: Vec<File> = Vec::new();
+    for (layer, Layer { name, files: texts }) in layers.into_iter().enumerate() {
+        let above = read_layer(layer, &name, texts, faults);
+        for path in removed(&above, &files, faults) {
+            files.retain(|file| !is_below(&file.name, &path));
+        }
+        let stated: BTreeSet<&str> = above.iter().map(|file| file.name.as_str()).collect();
+        files.retain(|f| f.name == CATALOG_FILE || !stated.contains(f.name.as_str()));
+        files.extend(above);
+    }
+    files.sort_by(|a, b| (&a.name, a.layer).cmp(&(&b.name, b.layer)));
+    files
+}
+
+fn read_layer(
+    layer: usize,
+    layer_name: &str,
+    mut texts: Vec<(String, String)>,
+    faults: &mut Faults,
+) -> Vec<File> {
     texts.sort();
     let mut files = Vec::new();
     for (name, text) in texts {
+        let shown = layers::shown(layer_name, &name);
         let (node, problems) = yaml::parse(&text);
         let understood = problems.is_empty();
         for problem in problems {
-            faults.add(&name, problem.line, problem.message, problem.remedy);
+            faults.add(&shown, problem.line, problem.message, problem.remedy);
         }
         match node {
-            Some(node) if node.as_map().is_some() => files.push(File { name, node }),
+            Some(node) if node.as_map().is_some() => files.push(File { name, shown, layer, node }),
             Some(_) | None if understood => {
-                faults.add(&name, 1, "the file states nothing", "begin it with `kind:`");
+                faults.add(&shown, 1, "the file states nothing", "begin it with `kind:`");
             }
             _ => {}
         }
@@ -134,13 +171,54 @@ fn read(mut texts: Vec<(String, String)>, faults: &mut Faults) -> Vec<File> {
     files
 }
 
+// The paths that a layer takes away from the layers below it.
+fn removed(above: &[File], below: &[File], faults: &mut Faults) -> Vec<String> {
+    let Some(file) = above.iter().find(|file| file.name == CATALOG_FILE) else { return Vec::new() };
+    let Some(member) = file.node.member("removed") else { return Vec::new() };
+    let remedy = "write a list of paths of the catalog that this one extends";
+    let Some(items) = member.node.as_list() else {
+        let message = format!("`removed` is {}", member.node.kind());
+        faults.add(&file.shown, member.line, message, remedy);
+        return Vec::new();
+    };
+    let mut paths = Vec::new();
+    for item in items {
+        let path = item.as_text().and_then(|text| text.strip_prefix('/')).unwrap_or_default();
+        if !path.is_empty() && below.iter().any(|file| is_below(&file.name, path)) {
+            paths.push(path.to_owned());
+        } else {
+            let known = below.iter().filter_map(|file| file.name.strip_suffix(".yaml"));
+            let near = suggest::nearest(path, known);
+            let near = near.map(|near| format!("; did you mean `/{near}`?")).unwrap_or_default();
+            let message = format!("there is nothing to remove at this path{near}");
+            faults.add(&file.shown, item.line, message, remedy);
+        }
+    }
+    paths
+}
+
+// Whether a file is that of a path, or of one below it.
+fn is_below(file: &str, path: &str) -> bool {
+    file.strip_prefix(path).is_some_and(|rest| rest == ".yaml" || rest.starts_with('/'))
+}
+
 struct Reader<'a> {
     files: &'a [File],
     faults: Faults,
     // References to collections, followed when all files are read.
     links: Vec<Link>,
+    // References to built-in members, followed then, too.
+    stated: Vec<Stated>,
     // The schemas under `$defs` that were asked for so far, by file and name.
     defs: BTreeMap<(usize, &'a str), Def>,
+}
+
+/// A reference in a body of a fresh appliance.
+struct Stated {
+    file: usize,
+    line: usize,
+    what: String,
+    reference: Reference,
 }
 
 struct Link {
@@ -163,8 +241,14 @@ impl<'a> Reader<'a> {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) {
-        let name = self.files.get(file).map_or(CATALOG_FILE, |file| &file.name);
+        let name = self.files.get(file).map_or(CATALOG_FILE, |file| &file.shown);
         self.faults.add(name, line, message, remedy);
+    }
+
+    // How a file is called in faults, whether it exists or not.
+    fn shown(&self, name: &str) -> String {
+        let file = self.files.iter().find(|file| file.name == name);
+        file.map_or_else(|| name.to_owned(), |file| file.shown.clone())
     }
 
     fn catalog(&mut self) -> Parsed {
@@ -198,16 +282,19 @@ impl<'a> Reader<'a> {
         parsed.endpoints.sort_by(|a, b| a.path.cmp(&b.path));
         self.folders(&parsed.endpoints);
         self.links(&parsed.endpoints);
+        self.stated_targets(&parsed.endpoints);
+        self.circles(&parsed.endpoints);
         parsed
     }
 
     fn catalog_file(&mut self, index: usize, parsed: &mut Parsed) {
-        const KEYWORDS: [&str; 6] =
-            ["name", "title", "description", "transactions", "appliance", "$defs"];
-        let fields = self.fields(index, &KEYWORDS);
+        let fields = self.fields(index, &CATALOG_KEYWORDS);
         parsed.name = self.required_text(index, &fields, "name");
         parsed.title = self.required_text(index, &fields, "title");
-        parsed.description = self.text(index, &fields, "description").unwrap_or_default();
+        if let Some(description) = self.text(index, &fields, "description") {
+            parsed.description = description;
+        }
+        self.text(index, &fields, "extends");
         if let Some(mode) = self.choice(index, &fields, "transactions", &MODES) {
             parsed.mode = mode;
         }
@@ -277,8 +364,10 @@ impl<'a> Reader<'a> {
         if endpoint.kind != EndpointKind::Folder {
             self.body(index, &fields, &mut endpoint);
         }
-        if endpoint.kind == EndpointKind::Collection {
-            self.collection(index, &fields, &mut endpoint);
+        match endpoint.kind {
+            EndpointKind::Folder => {}
+            EndpointKind::Collection => self.collection(index, &fields, &mut endpoint),
+            _ => self.writable(index, &fields, &mut endpoint),
         }
         Some(endpoint)
     }
@@ -294,10 +383,10 @@ impl<'a> Reader<'a> {
                 "key",
                 "lifetime",
                 "exclusive",
-                "fidelity",
+                "members",
             ],
             EndpointKind::Object | EndpointKind::Value => {
-                &["operations", "key", "lifetime", "exclusive"]
+                &["key", "lifetime", "exclusive", "members"]
             }
             EndpointKind::Collection | EndpointKind::Member => &["default"],
         };
@@ -341,6 +430,7 @@ impl<'a> Reader<'a> {
             return;
         }
         self.default(index, fields, endpoint);
+        self.built_in(index, fields, endpoint);
         self.examples(index, fields, endpoint);
     }
 
@@ -352,30 +442,67 @@ impl<'a> Reader<'a> {
             }
             return;
         };
+        endpoint.default = self.template(index, field, endpoint, "the default");
+    }
+
+    // The built-in members of a collection.
+    fn built_in(&mut self, index: usize, fields: &Fields<'a>, endpoint: &mut EndpointData) {
+        let Some(field) = fields.get("members") else { return };
+        let Some(members) = field.node.as_map() else {
+            let message = format!("`members` is {}", field.node.kind());
+            return self.fault(index, field.line, message, "state keys with bodies");
+        };
+        for member in members {
+            let key = match Key::parse(&member.name) {
+                Ok(key) => key,
+                Err(error) => {
+                    let message = format!("the member's name is no key: {error}");
+                    self.fault(index, member.line, message, "choose another key");
+                    continue;
+                }
+            };
+            let what = format!("the member {key}");
+            if let Some(template) = self.template(index, member, endpoint, &what) {
+                endpoint.members.push((key, template));
+            }
+        }
+    }
+
+    // A body of a fresh appliance.
+    fn template(
+        &mut self,
+        index: usize,
+        field: &Member,
+        endpoint: &EndpointData,
+        what: &str,
+    ) -> Option<Template> {
         let shown = field.node.to_json();
         let mut value = shown.clone();
         let mut names = Vec::new();
         take_mints(&mut value, &mut String::new(), &mut names);
-        let checked = match self.accepted(index, field, endpoint, value, "the default") {
-            Some(checked) => checked,
-            None => return,
-        };
-        let mut mints = Vec::new();
-        for reference in &checked.references {
+        let checked = self.accepted(index, field, endpoint, value, what)?;
+        let (mut mints, mut references) = (Vec::new(), Vec::new());
+        for reference in checked.references {
             let name = names.iter().find(|(pointer, _)| *pointer == reference.pointer);
-            let line = field.node.line_at(&reference.pointer);
             match (name, reference.target.parent()) {
                 (Some((pointer, name)), Some(collection)) => {
                     mints.push((pointer.clone(), collection, name.clone()));
                 }
                 _ => {
-                    let message = "the default refers to a member that no fresh appliance has";
-                    self.fault(index, line, message, "write `{x-mint: name}` in its place");
+                    let line = field.node.line_at(&reference.pointer);
+                    let (what, reference) = (what.to_owned(), reference.clone());
+                    self.stated.push(Stated {
+                        file: index,
+                        line,
+                        what,
+                        reference: reference.clone(),
+                    });
+                    references.push(reference);
                 }
             }
         }
         for (pointer, _) in &names {
-            if !checked.references.iter().any(|r| r.pointer == *pointer) {
+            if !mints.iter().any(|(minted, ..)| minted == pointer) {
                 let line = field.node.line_at(pointer);
                 let message = "`x-mint` stands where the schema has no reference";
                 self.fault(index, line, message, "write the value itself");
@@ -383,10 +510,10 @@ impl<'a> Reader<'a> {
         }
         if let Some(pointer) = checked.secrets.first() {
             let line = field.node.line_at(pointer);
-            let message = "the default holds a secret, which would then be known to everyone";
+            let message = format!("{what} holds a secret, which would then be known to everyone");
             self.fault(index, line, message, "leave it out, or refer to a minted one");
         }
-        endpoint.default = Some(Template { shown, value: checked.value, mints });
+        Some(Template { shown, value: checked.value, mints, references })
     }
 
     fn examples(&mut self, index: usize, fields: &Fields<'a>, endpoint: &mut EndpointData) {
@@ -440,12 +567,13 @@ impl<'a> Reader<'a> {
     }
 
     fn collection(&mut self, index: usize, fields: &Fields<'a>, endpoint: &mut EndpointData) {
+        let allowed = Operations::names(endpoint.kind);
         match fields.get("operations") {
             None => {
-                let remedy = format!("list those that exist: {}", Operations::NAMES.join(", "));
+                let remedy = format!("list those that exist: {}", allowed.join(", "));
                 self.fault(index, 1, "`operations` is missing", remedy);
             }
-            Some(field) => endpoint.operations = self.operations(index, field),
+            Some(field) => endpoint.operations = self.operations(index, field, allowed),
         }
         self.choice(index, fields, "key", &["uuid"]);
         let lifetime = self.choice(index, fields, "lifetime", &["referenced", "independent"]);
@@ -455,20 +583,34 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn operations(&mut self, index: usize, field: &Member) -> Operations {
+    // What may be done with an object: unless the file says otherwise, it can be replaced.
+    fn writable(&mut self, index: usize, fields: &Fields<'a>, endpoint: &mut EndpointData) {
+        endpoint.operations = match fields.get("operations") {
+            None => Operations::of_object(),
+            Some(field) => self.operations(index, field, Operations::names(endpoint.kind)),
+        };
+        let list = Types::default().with(JsonType::Array);
+        if endpoint.operations.append && endpoint.schema.types != list {
+            let line = fields.get("operations").map_or(1, |field| field.line);
+            let message = "an element can only be appended to a list";
+            self.fault(index, line, message, "remove `append`, or say `type: array`");
+        }
+    }
+
+    fn operations(&mut self, index: usize, field: &Member, allowed: &[&str]) -> Operations {
         let mut operations = Operations::default();
-        let allowed = Operations::NAMES.join(", ");
+        let words = allowed.join(", ");
         let Some(items) = field.node.as_list() else {
             let message = format!("`operations` is {}", field.node.kind());
-            self.fault(index, field.line, message, format!("write a list out of {allowed}"));
+            self.fault(index, field.line, message, format!("write a list out of {words}"));
             return operations;
         };
         for item in items {
             let name = item.as_text().unwrap_or_default();
-            if !operations.allow(name) {
-                let near = suggest::hint(name, Operations::NAMES);
-                let message = format!("{name:?} is no operation{near}");
-                self.fault(index, item.line, message, format!("use some of {allowed}"));
+            if !allowed.contains(&name) || !operations.allow(name) {
+                let near = suggest::hint(name, allowed.iter().copied());
+                let message = format!("{name:?} is no operation of this kind{near}");
+                self.fault(index, item.line, message, format!("use some of {words}"));
             }
         }
         operations
@@ -514,6 +656,7 @@ impl<'a> Reader<'a> {
         }
         for endpoint in endpoints {
             if endpoint.kind == EndpointKind::Folder
+                && endpoint.fidelity != Fidelity::Opaque
                 && !endpoint.path.is_root()
                 && !parents.contains(&endpoint.path)
             {
@@ -523,7 +666,40 @@ impl<'a> Reader<'a> {
             }
         }
         for (file, line, message, remedy) in faults {
+            let file = self.shown(&file);
             self.faults.add(&file, line, message, remedy);
+        }
+    }
+
+    // What the bodies of a fresh appliance refer to is there.
+    fn stated_targets(&mut self, endpoints: &[EndpointData]) {
+        for Stated { file, line, what, reference } in std::mem::take(&mut self.stated) {
+            let Reference { target, fragment, .. } = &reference;
+            let member = target.parent().zip(target.key()).and_then(|(collection, key)| {
+                let at = endpoints.binary_search_by(|e| e.path.cmp(&collection)).ok()?;
+                endpoints.get(at)?.member(key)
+            });
+            let part = |member: &Template| match fragment {
+                None => true,
+                Some(part) => rules::has_part(&member.value, part),
+            };
+            if !member.is_some_and(part) {
+                let message = format!("{what} refers to a member that no fresh appliance has");
+                let remedy = "write `{x-mint: name}` in its place, or state it under `members` of \
+                              its collection";
+                self.fault(file, line, message, remedy);
+            }
+        }
+    }
+
+    // A fresh appliance is filled body by body, each after those it refers to.
+    fn circles(&mut self, endpoints: &[EndpointData]) {
+        for path in factory::order(endpoints).circles {
+            let file = format!("{}.yaml", stem_of(&path.parent().unwrap_or_else(NodePath::root)));
+            let message =
+                format!("the built-in members refer to each other in a circle, by {path}");
+            let file = self.shown(&file);
+            self.faults.add(&file, 0, message, "leave one of the references out");
         }
     }
 
@@ -554,11 +730,26 @@ impl<'a> Reader<'a> {
                     format!("members of {} have no secret `{}`", rule.collection, secret.member);
                 self.fault(file, line, message, "name a member with `x-secret: true`");
             }
+            if !rule.fragment.is_empty()
+                && target.members.iter().any(|(k, _)| k.as_str().contains('.'))
+            {
+                let message =
+                    format!("a key of {} has a dot, so its parts cannot be named", rule.collection);
+                self.fault(file, line, message, "choose keys without dots under its `members`");
+            }
+            if !has_fragment(&target.schema, &rule.fragment) {
+                let message = format!("members of {} have no such part", rule.collection);
+                let remedy = "write the names of members, and `*` for the keys of an ordered map";
+                self.fault(file, line, message, remedy);
+            }
         }
     }
 }
 
-const KEYWORDS: [&str; 12] = [
+const CATALOG_KEYWORDS: [&str; 8] =
+    ["name", "title", "description", "extends", "removed", "transactions", "appliance", "$defs"];
+
+const KEYWORDS: [&str; 13] = [
     "kind",
     "title",
     "description",
@@ -571,6 +762,7 @@ const KEYWORDS: [&str; 12] = [
     "key",
     "lifetime",
     "exclusive",
+    "members",
 ];
 
 type Fields<'a> = BTreeMap<&'a str, &'a Member>;
@@ -693,6 +885,22 @@ fn unique_names(schema: &Schema) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+// Whether bodies can have a part at the end of these steps.
+fn has_fragment(schema: &Schema, steps: &[FragmentStep]) -> bool {
+    let Some((step, rest)) = steps.split_first() else { return true };
+    let below = |members: &crate::schema::Members, name: &str| {
+        members.property(name).is_some_and(|property| has_fragment(&property.schema, rest))
+    };
+    match (&schema.shape, step) {
+        (Shape::Members(members), FragmentStep::Name(name)) => below(members, name),
+        (Shape::Union(union), FragmentStep::Name(name)) => {
+            union.branches.iter().any(|branch| below(&branch.members, name))
+        }
+        (Shape::OrderedMap(item), FragmentStep::Any) => has_fragment(item, rest),
+        _ => false,
+    }
 }
 
 fn has_secret(schema: &Schema, name: &str) -> bool {

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use config_tree::{Body, Change, Key, NodePath, Referrer, Tree};
+use config_tree::{Body, Change, Key, NodePath, Reference, Referrer, Tree};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::catalog::{Catalog, no_endpoint};
 use crate::check::{self, Secrets, pointer_shown};
 use crate::endpoint::EndpointKind;
-use crate::schema::SecretRule;
+use crate::schema::{ReferenceRule, SecretRule};
 use crate::violation::{Layer, Violation, rule};
 
 /// Reads secrets for the rules that speak of their text.
@@ -26,28 +26,34 @@ pub trait SecretReader {
     fn reveal(&self, path: &NodePath, pointer: &str, sealed: &str) -> Option<Zeroizing<String>>;
 }
 
-/// Whether one reference holds.
+/// Whether one reference of a body at `path` holds.
 pub(crate) fn reference(
     catalog: &Catalog,
     tree: &Tree,
     path: &NodePath,
-    pointer: &str,
-    target: &NodePath,
+    reference: &Reference,
     secrets: &dyn SecretReader,
 ) -> Option<Violation> {
+    let Reference { pointer, target, fragment } = reference;
     let schema = catalog.endpoint(path)?.schema();
     let rules = schema.references_at(pointer);
     let collection = target.parent()?;
     let say = |rule, message| Some(violation(path, pointer, rule, message));
-    let Some(body) = tree.body(target) else {
+    let lost = |what: &str| {
         let shown = pointer_shown(pointer);
-        let message = format!("{shown} names a member of {collection} that does not exist");
-        return say(rule::REFERENCE_TARGET, message);
+        let message = format!("{shown} names {what} of {collection} that does not exist");
+        say(rule::REFERENCE_TARGET, message)
     };
+    let Some(body) = tree.body(target) else { return lost("a member") };
+    if fragment.as_deref().is_some_and(|part| !has_part(&body.value(), part)) {
+        return lost("a part of a member");
+    }
     // Where branches of a union share a name, several rules may stand at one pointer; the body was
     // checked against the right one, so a reference that satisfies one of them is taken to hold.
     let mut fault = None;
-    for candidate in rules.iter().filter(|rule| rule.collection == collection) {
+    let fits =
+        |rule: &&&ReferenceRule| rule.collection == collection && rule.fits(fragment.as_deref());
+    for candidate in rules.iter().filter(fits) {
         let Some(secret) = &candidate.secret else { return None };
         match secret_fault(secret, target, body, secrets) {
             None => return None,
@@ -65,6 +71,11 @@ pub(crate) fn reference(
             say(rule::REFERENCE_TARGET, message)
         }
     }
+}
+
+/// Whether a body has a part, named by the steps to it.
+pub(crate) fn has_part(body: &Value, part: &str) -> bool {
+    part.split('/').try_fold(body, |value, step| value.get(step)).is_some()
 }
 
 /// What the changes broke.
@@ -88,20 +99,25 @@ pub(crate) fn changes(
             found.insert(no_endpoint(path));
         }
         for r in body.references() {
-            found.extend(reference(catalog, after, path, &r.pointer, &r.target, secrets));
+            found.extend(reference(catalog, after, path, r, secrets));
             touched.targets.insert(r.target.clone());
         }
     }
     for target in &touched.retargeted {
-        for Referrer { path, pointer, .. } in after.referrers(target) {
-            found.extend(reference(catalog, after, &path, &pointer, target, secrets));
+        for Referrer { path, pointer, fragment } in after.referrers(target) {
+            let back = Reference { pointer, target: target.clone(), fragment };
+            found.extend(reference(catalog, after, &path, &back, secrets));
         }
     }
     for target in &touched.targets {
         exclusive(catalog, after, target, &mut found);
     }
     for ((collection, name), values) in &touched.unique {
-        unique(after, collection, name, Some(values), &mut found);
+        let pointer = pointer_to(name);
+        for value in values {
+            let keys: Vec<&Key> = after.holders(collection, &pointer, value).collect();
+            not_unique(after, collection, name, keys, &mut found);
+        }
     }
     found.into_iter().collect()
 }
@@ -112,14 +128,17 @@ pub(crate) fn tree(catalog: &Catalog, tree: &Tree, secrets: &dyn SecretReader) -
     let mut targets = BTreeSet::new();
     for endpoint in catalog.endpoints() {
         found.extend(missing(catalog, tree, endpoint.path()));
+        for (key, _) in endpoint.members() {
+            found.extend(missing(catalog, tree, &endpoint.path().join(key)));
+        }
         for name in &endpoint.data().unique {
-            unique(tree, endpoint.path(), name, None, &mut found);
+            unique(tree, endpoint.path(), name, &mut found);
         }
     }
     for (path, body) in tree.walk() {
         shape(catalog, &path, body, &mut found);
         for r in body.references() {
-            found.extend(reference(catalog, tree, &path, &r.pointer, &r.target, secrets));
+            found.extend(reference(catalog, tree, &path, r, secrets));
             targets.insert(r.target.clone());
         }
     }
@@ -174,7 +193,7 @@ struct Touched {
     /// Targets that may have one referrer more.
     targets: BTreeSet<NodePath>,
     /// Values that came into a collection, by collection and member.
-    unique: BTreeMap<(NodePath, String), BTreeSet<String>>,
+    unique: BTreeMap<(NodePath, String), Vec<Value>>,
 }
 
 impl Touched {
@@ -202,17 +221,38 @@ impl Touched {
     }
 
     fn values(&mut self, catalog: &Catalog, path: &NodePath, body: &Body) {
-        let Some(endpoint) = catalog.endpoint(path) else { return };
-        if endpoint.kind() != EndpointKind::Member {
-            return;
-        }
-        for name in &endpoint.data().unique {
-            if let Some(value) = member_of(body, name) {
-                let key = (endpoint.path().clone(), name.clone());
-                self.unique.entry(key).or_default().insert(value.to_string());
-            }
+        let Some(collection) = path.parent() else { return };
+        for (name, value) in unique_members(catalog, path, body) {
+            let key = (collection.clone(), name.to_owned());
+            self.unique.entry(key).or_default().push(value);
         }
     }
+}
+
+/// The values of a body that no other member of its collection may have, by JSON Pointer.
+pub(crate) fn unique_values(
+    catalog: &Catalog,
+    path: &NodePath,
+    body: &Body,
+) -> Vec<(String, String)> {
+    unique_members(catalog, path, body)
+        .map(|(name, value)| (pointer_to(name), value.to_string()))
+        .collect()
+}
+
+fn unique_members<'c>(
+    catalog: &'c Catalog,
+    path: &NodePath,
+    body: &Body,
+) -> impl Iterator<Item = (&'c str, Value)> {
+    let endpoint = catalog.endpoint(path).filter(|e| e.kind() == EndpointKind::Member);
+    let names = endpoint.map_or(&[][..], |endpoint| &endpoint.data().unique);
+    names.iter().filter_map(|name| Some((name.as_str(), value_of(body, name)?)))
+}
+
+/// The place of a top member as a JSON Pointer.
+pub(crate) fn pointer_to(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
 fn violation(path: &NodePath, pointer: &str, rule: &'static str, message: String) -> Violation {
@@ -222,7 +262,8 @@ fn violation(path: &NodePath, pointer: &str, rule: &'static str, message: String
 
 fn missing(catalog: &Catalog, tree: &Tree, path: &NodePath) -> Option<Violation> {
     let kind = catalog.endpoint(path)?.kind();
-    let always = matches!(kind, EndpointKind::Object | EndpointKind::Value);
+    let fixed = matches!(kind, EndpointKind::Object | EndpointKind::Value);
+    let always = fixed || catalog.is_builtin(path);
     (always && tree.body(path).is_none()).then(|| {
         violation(path, "", rule::OBJECT_MISSING, format!("{path} always exists and is missing"))
     })
@@ -280,42 +321,42 @@ fn exclusive(catalog: &Catalog, tree: &Tree, target: &NodePath, found: &mut BTre
     }
 }
 
-// Looks for values that occur twice: for all, or only for the given ones.
-fn unique(
+// Looks for values that occur twice in a whole collection.
+fn unique(tree: &Tree, collection: &NodePath, name: &str, found: &mut BTreeSet<Violation>) {
+    let mut holders: BTreeMap<String, Vec<&Key>> = BTreeMap::new();
+    for (key, body) in tree.members(collection) {
+        if let Some(value) = value_of(body, name) {
+            holders.entry(value.to_string()).or_default().push(key);
+        }
+    }
+    for keys in holders.into_values() {
+        not_unique(tree, collection, name, keys, found);
+    }
+}
+
+// Each of several holders of a value is told of another one.
+fn not_unique(
     tree: &Tree,
     collection: &NodePath,
     name: &str,
-    only: Option<&BTreeSet<String>>,
+    mut keys: Vec<&Key>,
     found: &mut BTreeSet<Violation>,
 ) {
-    let mut holders: BTreeMap<String, Vec<&Key>> = BTreeMap::new();
-    // A few values are looked for in the text before anything is parsed: canonical text contains
-    // them letter by letter.
-    let needles: Option<Vec<String>> = only.filter(|values| values.len() <= 4).map(|values| {
-        values.iter().map(|value| format!("{}:{value}", Value::from(name))).collect()
-    });
-    for (key, body) in tree.members(collection) {
-        if let Some(needles) = &needles
-            && !needles.iter().any(|needle| body.text().contains(needle.as_str()))
-        {
-            continue;
-        }
-        let Some(value) = member_of(body, name).map(|value| value.to_string()) else { continue };
-        if only.is_none_or(|values| values.contains(&value)) {
-            holders.entry(value).or_default().push(key);
-        }
+    keys.sort_by_cached_key(|key| tree.rank(&collection.join(key)));
+    let [first, second, ..] = keys[..] else { return };
+    let pointer = pointer_to(name);
+    let shown = pointer_shown(&pointer);
+    for key in keys {
+        let other = if key == first { second } else { first };
+        let message =
+            format!("{shown} must be unique in {collection}, and the member {other} has the same");
+        found.insert(violation(&collection.join(key), &pointer, rule::UNIQUE, message));
     }
-    for keys in holders.values().filter(|keys| keys.len() > 1) {
-        for key in keys {
-            let other = if *key == keys[0] { keys[1] } else { keys[0] };
-            let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
-            let shown = pointer_shown(&pointer);
-            let message = format!(
-                "{shown} must be unique in {collection}, and the member {other} has the same"
-            );
-            found.insert(violation(&collection.join(key), &pointer, rule::UNIQUE, message));
-        }
-    }
+}
+
+// The value of a member that must be unique; several members may have none, or null.
+fn value_of(body: &Body, name: &str) -> Option<Value> {
+    member_of(body, name).filter(|value| !value.is_null())
 }
 
 // The rule about the text that a secret breaks, as what the secret must.

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use config_tree::NodePath;
+use config_tree::{Key, NodePath};
 use regex::Regex;
 use serde_json::{Map, Number, Value};
 
@@ -83,6 +83,8 @@ pub(crate) struct Union {
     pub(crate) tag: String,
     // In the order of the file, each tag once; at least one.
     pub(crate) branches: Vec<Branch>,
+    /// Whether there are more branches, of which nothing is known.
+    pub(crate) others: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -105,7 +107,17 @@ pub(crate) struct Identity {
 #[derive(Clone, Debug)]
 pub(crate) struct ReferenceRule {
     pub(crate) collection: NodePath,
+    /// The way into the member's body to the part that is named; empty where the whole member is.
+    pub(crate) fragment: Vec<FragmentStep>,
     pub(crate) secret: Option<SecretRule>,
+}
+
+/// One step of the way into a body.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum FragmentStep {
+    Name(String),
+    /// Any key of an ordered map.
+    Any,
 }
 
 /// What the text of a referenced secret must satisfy.
@@ -265,6 +277,41 @@ impl Union {
 
     pub(crate) fn tags(&self) -> impl Iterator<Item = &str> {
         self.branches.iter().map(|branch| branch.tag.as_str())
+    }
+}
+
+impl FragmentStep {
+    fn fits(&self, step: &str) -> bool {
+        match self {
+            Self::Name(name) => name == step,
+            Self::Any => !step.is_empty() && !step.starts_with('@'),
+        }
+    }
+}
+
+impl ReferenceRule {
+    /// The member and the part of it that a key names: `nic1.interfaces.a` is the part
+    /// `interfaces/a` of `nic1`. `None` if it is no such key.
+    pub(crate) fn resolve(&self, text: &str) -> Option<(Key, Option<String>)> {
+        // A reference as a whole is bound by the rules of a key, too.
+        let whole = Key::parse(text).ok()?;
+        if self.fragment.is_empty() {
+            return Some((whole, None));
+        }
+        let (member, part) = text.split_once('.')?;
+        let part = part.replace('.', "/");
+        self.fits(Some(&part)).then_some((Key::parse(member).ok()?, Some(part)))
+    }
+
+    /// Whether a part of a member is one that may be named.
+    pub(crate) fn fits(&self, fragment: Option<&str>) -> bool {
+        match fragment {
+            None => self.fragment.is_empty(),
+            Some(text) => {
+                text.split('/').count() == self.fragment.len()
+                    && self.fragment.iter().zip(text.split('/')).all(|(step, at)| step.fits(at))
+            }
+        }
     }
 }
 

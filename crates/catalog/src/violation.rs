@@ -100,7 +100,7 @@ pub mod rule {
     pub const SECRET_TEXT: &str = "secret-text";
     /// The value occurs in another member of the collection.
     pub const UNIQUE: &str = "unique";
-    /// An object that always exists does not.
+    /// An object or a member that always exists does not.
     pub const OBJECT_MISSING: &str = "object-missing";
 
     /// Every rule with its layer and its meaning.
@@ -145,7 +145,11 @@ pub mod rule {
         ),
         (SECRET_TEXT, Layer::Tree, "the text of the referenced secret is as its user needs it"),
         (UNIQUE, Layer::Tree, "the value occurs once in the collection"),
-        (OBJECT_MISSING, Layer::Tree, "every object of the catalog exists"),
+        (
+            OBJECT_MISSING,
+            Layer::Tree,
+            "every object and every built-in member of the catalog exists",
+        ),
     ];
 
     #[cfg(test)]

@@ -39,7 +39,22 @@ struct Held {
     key: Option<Key>,
 }
 
+// The same in memory, as with the slots of a tree.
+impl PartialEq for Member {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank == other.rank && self.body.is_same(&other.body)
+    }
+}
+
 impl Collection {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.by_key.ptr_eq(&other.by_key)
+    }
+
+    pub(crate) fn by_key(&self) -> &OrdMap<Key, Member> {
+        &self.by_key
+    }
+
     /// A collection whose members can be found by what they hold at these JSON Pointers.
     pub(crate) fn indexed_by(pointers: &[String]) -> Self {
         Self { indexed: pointers.into(), ..Self::default() }

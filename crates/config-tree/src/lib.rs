@@ -35,10 +35,13 @@ pub mod tree;
 
 pub mod change;
 
+mod compare;
+
 pub mod digest;
 
 pub use body::{Body, Reference, Shown};
 pub use change::{Change, changes_between, invert};
+pub use compare::touched_between;
 pub use digest::TreeDigest;
 pub use path::{Key, NodePath, PathError};
 pub use tree::{Kind, Neighbours, Node, Referrer, Tree, TreeError};

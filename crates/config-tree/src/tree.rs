@@ -94,10 +94,23 @@ pub enum TreeError {
 }
 
 #[derive(Clone)]
-enum Slot {
+pub(crate) enum Slot {
     Folder(OrdMap<Key, Arc<Slot>>),
     Object(Body),
     Collection(Collection),
+}
+
+// The same in memory, which implies equality and costs nothing; unequal ones may still hold the
+// same. It is what a search for differences needs to skip what two trees share.
+impl PartialEq for Slot {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Folder(left), Self::Folder(right)) => left.ptr_eq(right),
+            (Self::Object(left), Self::Object(right)) => left.is_same(right),
+            (Self::Collection(left), Self::Collection(right)) => left.is_same(right),
+            _ => false,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,6 +136,10 @@ impl Tree {
             digest: TreeDigest::default(),
             bodies: 0,
         }
+    }
+
+    pub(crate) fn root(&self) -> &Slot {
+        &self.root
     }
 
     /// The node at a path.

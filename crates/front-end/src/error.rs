@@ -7,7 +7,7 @@
 use catalog::{Layer, Violation};
 use hyper::{StatusCode, header};
 use serde_json::{Value, json};
-use transaction_engine::{Error as EngineError, Operation, Overlap, store::StoreError};
+use transaction_engine::{Error as EngineError, Operation, Overlap, chain, store::StoreError};
 
 use crate::json::DecodeError;
 use crate::password::PasswordError;
@@ -136,6 +136,12 @@ impl ApiError {
     pub(crate) fn bad_path() -> Self {
         let message = "The path must be UTF-8, percent-encoded once, without control characters";
         Self::new(StatusCode::BAD_REQUEST, "InvalidRequestPath", message)
+    }
+
+    /// Nothing can be changed since a write failed.
+    pub(crate) fn store_poisoned() -> Self {
+        let message = "The store refuses writes since one failed; restart the server, reads go on";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "StoreUnavailable", message)
     }
 
     /// As many sessions as there may be.
@@ -284,12 +290,36 @@ impl From<EngineError> for ApiError {
                 .details(json!({ "errors": [{ "message": message, "paths": [href(path)] }] })),
             EngineError::TooManyChanges { .. } => semantic(json!({})),
             EngineError::Refused(_) => semantic(json!({})),
+            EngineError::NoRevision { number, oldest, newest } => {
+                let mut error = Self::new(StatusCode::NOT_FOUND, "NotFound", message);
+                if number < oldest {
+                    error.status = StatusCode::GONE;
+                    error.kind = "Gone";
+                }
+                let (oldest, newest) = (oldest.get(), newest.get());
+                error.details(json!({ "oldest": oldest, "newest": newest }))
+            }
+            EngineError::NoTag(_) | EngineError::NotAwaiting => {
+                Self::new(StatusCode::NOT_FOUND, "NotFound", message)
+            }
+            EngineError::TagName => Self::syntactic(message, ""),
+            EngineError::IdempotencyMismatch => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "IdempotencyMismatch", message)
+            }
+            EngineError::AwaitingConfirmation { revision, until } => conflict(json!({
+                "reason": "awaiting-confirmation",
+                "revision": revision.get(),
+                "until": until.to_string(),
+            })),
+            EngineError::MessageRequired => semantic(json!({
+                "errors": [{ "message": message, "rule": "message-required", "pointer": "/message" }],
+            })),
             EngineError::Store(StoreError::Poisoned) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "StoreUnavailable", message)
             }
             EngineError::Store(StoreError::TooLarge { .. }) => semantic(json!({})),
             EngineError::Store(cause) => {
-                tracing::error!(error = %cause, "the store failed");
+                tracing::error!(error = chain(cause), "the store failed");
                 let message = "The change could not be made durable; nothing more will be \
                                written until the server is restarted, reads go on";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "StoreUnavailable", message)
@@ -313,7 +343,7 @@ fn sentence(error: &EngineError) -> String {
 fn method(operation: Operation) -> hyper::Method {
     match operation {
         Operation::Read => hyper::Method::GET,
-        Operation::Create => hyper::Method::POST,
+        Operation::Create | Operation::Append => hyper::Method::POST,
         Operation::Replace | Operation::Reorder => hyper::Method::PUT,
         Operation::Delete => hyper::Method::DELETE,
     }

@@ -46,19 +46,27 @@ impl Governor {
 
     // The certificate and key that `management/certificates.server` refers to.
     fn server_pair(&self, tree: &Tree) -> Option<(String, Zeroizing<String>)> {
-        let body = tree.body(&path(&["management", "certificates"]))?;
-        let server = body.references().iter().find(|r| r.pointer == "/server")?;
-        let identity = tree.body(&server.target)?.value();
+        let server = server_reference(tree)?;
+        let identity = tree.body(server)?.value();
         let certificate = identity.get("certificate")?.as_str()?.to_owned();
         let sealed = identity.get("private_key")?.as_str()?;
-        let key = self.secrets.reveal(&server.target, "/private_key", sealed)?;
+        let key = self.secrets.reveal(server, "/private_key", sealed)?;
         Some((certificate, key))
+    }
+}
+
+impl Governor {
+    /// Whether the configuration names a certificate for the server, usable or not.
+    #[must_use]
+    pub fn names_certificate(tree: &Tree) -> bool {
+        server_reference(tree).is_some()
     }
 }
 
 impl Applier for Governor {
     fn prepare(&self, next: &Revision, changes: &[Change]) -> Result<(), String> {
-        if self.certificate_fixed || !touches(changes, &["management", "certificates"]) {
+        let governs = !self.certificate_fixed && server_reference(&next.tree).is_some();
+        if !governs || !touches(changes, &["management", "certificates"]) {
             return Ok(());
         }
         match self.server_pair(&next.tree) {
@@ -71,7 +79,8 @@ impl Applier for Governor {
     fn apply(&self, revision: &Revision, changes: &[Change]) {
         let at_start = changes.is_empty();
         if !self.idle_fixed {
-            self.idle_micros.store(idle_minutes(&revision.tree) * MINUTE, Ordering::Relaxed);
+            let idle = idle_minutes(&revision.tree).saturating_mul(MINUTE);
+            self.idle_micros.store(idle, Ordering::Relaxed);
         }
         if self.certificate_fixed
             || !(at_start || touches(changes, &["management", "certificates"]))
@@ -87,9 +96,18 @@ impl Applier for Governor {
     }
 }
 
+/// Where the server's certificate is; `None` for an appliance whose configuration names none.
+fn server_reference(tree: &Tree) -> Option<&NodePath> {
+    let body = tree.body(&path(&["management", "certificates"]))?;
+    let server = body.references().iter().find(|r| r.pointer == "/server")?;
+    Some(&server.target)
+}
+
 fn idle_minutes(tree: &Tree) -> i64 {
     let body = tree.body(&path(&["management", "webinterface"]));
-    body.and_then(|body| body.value().get("timeout")?.as_i64()).unwrap_or(DEFAULT_IDLE_MINUTES)
+    let minutes = body.and_then(|body| body.value().get("timeout")?.as_i64());
+    // Another catalog may mean something else by it; nobody is locked out for that.
+    minutes.filter(|minutes| *minutes > 0).unwrap_or(DEFAULT_IDLE_MINUTES)
 }
 
 fn touches(changes: &[Change], segments: &[&str]) -> bool {

@@ -22,6 +22,7 @@ mod service;
 mod session;
 mod sps;
 pub mod throttle;
+pub mod transfer;
 pub mod transport;
 
 pub use accounts::Accounts;

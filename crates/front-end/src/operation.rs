@@ -1,5 +1,9 @@
 //! Boxwood's own endpoints, under `/boxwood/v1/`, where no emulated path can collide with them.
 
+mod query;
+mod references;
+mod transfer;
+
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
@@ -43,11 +47,7 @@ fn health(service: &Service) -> Answer {
 /// Whether changes can be made: what a load balancer or a test waits for.
 fn ready(service: &Service) -> Answer {
     if service.engine.is_poisoned() {
-        let body = json!({
-            "reason": "the store refuses writes since one failed; restart the server",
-            "status": "unavailable",
-        });
-        return Answer::text(StatusCode::SERVICE_UNAVAILABLE, body.to_string());
+        return ApiError::store_poisoned().answer("/boxwood/v1/ready");
     }
     Answer::document(&json!({ "status": "ready" }))
 }

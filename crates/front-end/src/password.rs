@@ -111,6 +111,14 @@ impl std::fmt::Debug for PasswordHasher {
     }
 }
 
+/// Whether a text is a hash that a password can be compared with.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn check_hash(phc: &str) -> Result<(), PasswordError> {
+    verify_blocking(phc, "").map(drop)
+}
+
 /// The hash of a password on this thread, for the start of the daemon.
 pub fn hash_blocking(password: &str) -> Result<String, PasswordError> {
     let mut salt = [0; Salt::RECOMMENDED_LENGTH];

@@ -29,6 +29,8 @@ use crate::transport::{Handler, Limits, Request, check_head};
 pub struct ServiceOptions {
     /// What clients may cost.
     pub limits: Limits,
+    /// The largest configuration that can be imported at once, in bytes.
+    pub import_bytes: usize,
     /// When logins are blocked.
     pub throttle: ThrottleRules,
     /// How many sessions there may be.

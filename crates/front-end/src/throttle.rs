@@ -14,6 +14,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::time::Duration;
 
 const MICROSECONDS: i64 = 1_000_000;
 
@@ -22,17 +23,18 @@ const MICROSECONDS: i64 = 1_000_000;
 pub struct ThrottleRules {
     /// Failures within the window that lead to a block, a count.
     pub failures: usize,
-    /// The window, in seconds.
-    pub window_seconds: u32,
-    /// How long a block lasts, in seconds.
-    pub block_seconds: u32,
+    /// The window.
+    pub window: Duration,
+    /// How long a block lasts.
+    pub block: Duration,
     /// Most pairs of address and user remembered, a count.
     pub entries: usize,
 }
 
 impl Default for ThrottleRules {
     fn default() -> Self {
-        Self { failures: 10, window_seconds: 60, block_seconds: 300, entries: 10_000 }
+        let (window, block) = (Duration::from_secs(60), Duration::from_secs(300));
+        Self { failures: 10, window, block, entries: 10_000 }
     }
 }
 
@@ -77,7 +79,7 @@ impl Throttle {
         let Some(record) = self.entries.get_mut(&key) else { return Ok(()) };
         let Some(until) = record.blocked_until else { return Ok(()) };
         // If the clock was set back, the block would last that much longer.
-        let until = until.min(now.saturating_add(span(self.rules.block_seconds)));
+        let until = until.min(now.saturating_add(span(self.rules.block)));
         if now < until {
             record.blocked_until = Some(until);
             let left = until.saturating_sub(now).saturating_add(MICROSECONDS - 1) / MICROSECONDS;
@@ -97,14 +99,14 @@ impl Throttle {
             touched,
         });
         record.touched = touched;
-        let window = span(self.rules.window_seconds);
+        let window = span(self.rules.window);
         // Times after now are from before the clock was set back: they count as now.
         record.failures.iter_mut().for_each(|time| *time = now.min(*time));
         record.failures.retain(|time| now.saturating_sub(*time) < window);
         record.failures.push(now);
         if record.failures.len() >= self.rules.failures {
             record.failures.clear();
-            record.blocked_until = Some(now.saturating_add(span(self.rules.block_seconds)));
+            record.blocked_until = Some(now.saturating_add(span(self.rules.block)));
         }
         self.make_room();
     }
@@ -151,8 +153,8 @@ fn key(address: IpAddr, user: &str) -> Key {
     *hasher.finalize().as_bytes()
 }
 
-fn span(seconds: u32) -> i64 {
-    i64::from(seconds) * MICROSECONDS
+fn span(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -4,39 +4,48 @@
 //! checked one after the other, each against the one before it, written in one batch and made
 //! durable by one sync. Then, and only then, they become visible, are acted upon and answered:
 //!
-//! 1. checked: rebased where the head moved, unreferenced secrets dropped, the whole tree valid,
-//!    appliers willing. A refusal hands the transaction back to its session, unchanged.
-//! 2. durable: [`RevisionLog::append`](crate::store::RevisionLog::append), which poisons the
-//!    store when it fails.
+//! 1. checked: [`prepare`]. A refusal hands the transaction back to its session, unchanged.
+//! 2. durable: [`RevisionLog::commit`](crate::store::RevisionLog::commit), which poisons the store
+//!    when it fails. The answer for those who ask again, and that a commit awaits its
+//!    confirmation, are in the same batch.
 //! 3. visible: `running` points to the new revision.
-//! 4. acted upon: [`Applier::apply`], which cannot fail.
+//! 4. acted upon: [`Applier::apply`], which cannot fail; feeds are woken.
 //! 5. acknowledged: the session's transaction ends, its lock is released, the answer is given.
 //!
 //! A thread and not a lock, because a client that hangs up must not stop a commit half-way, and
-//! because waiting commits can share a sync only if one party collects them.
+//! because waiting commits can share a sync only if one party collects them. Whatever else changes
+//! the store is done here too, as a task between two batches.
 
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use config_tree::{Change, Tree};
+use config_tree::Change;
 use parking_lot::Mutex;
-use uuid::Uuid;
 
+use crate::confirm::{Confirmation, hash};
 use crate::engine::{Revision, Shared};
-use crate::error::{Error, Overlap};
-use crate::rebase::rebase;
-use crate::revision::{RevisionNumber, RevisionRecord};
+use crate::error::{Error, chain};
+use crate::prepare::{Prepared, prepare};
+use crate::retention::is_due;
+use crate::retry::{Idempotency, unchanged};
+use crate::revision::{RevisionNumber, RevisionRecord, Timestamp};
 use crate::session::{Session, State};
-use crate::store::StoreError;
+use crate::store::{Awaiting, SideChange, StoreError};
 use crate::transaction::OpenTransaction;
 
 /// At most so many commits share a sync, so that the first of them does not wait for ever.
 const BATCH: usize = 64;
 
+/// Nothing wakes the writer when the clock is set, so it looks at it now and then while a commit
+/// awaits its confirmation.
+const LOOK: Duration = Duration::from_secs(10);
+
 /// Something that acts on commits, such as the listener whose certificate is in the tree.
 pub trait Applier: Send + Sync {
-    /// Whether the next revision could be followed. Nothing may be done yet.
+    /// Whether the next revision could be followed. Nothing may be done yet: a plan asks too.
     ///
     /// # Errors
     /// A sentence for the person who commits; the commit is refused.
@@ -47,6 +56,23 @@ pub trait Applier: Send + Sync {
     fn apply(&self, revision: &Revision, changes: &[Change]);
 }
 
+/// How a commit is to be made. A plain message is one of these too.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CommitOptions {
+    /// Why, in the author's words.
+    pub message: Option<String>,
+    /// By what the request is recognised when it is sent again.
+    pub idempotency: Option<Idempotency>,
+    /// In what time the commit is to be confirmed, lest it be undone.
+    pub confirm_within: Option<Duration>,
+}
+
+impl From<Option<String>> for CommitOptions {
+    fn from(message: Option<String>) -> Self {
+        Self { message, ..Self::default() }
+    }
+}
+
 /// What a commit led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
@@ -54,49 +80,85 @@ pub struct Committed {
     pub number: RevisionNumber,
     /// How many nodes changed.
     pub changes: usize,
+    /// How it is to be confirmed, where that was asked for and something changed.
+    pub confirmation: Option<Confirmation>,
 }
 
 pub(crate) struct Request {
     pub(crate) session: Arc<Session>,
     pub(crate) transaction: Box<OpenTransaction>,
-    pub(crate) message: Option<String>,
+    pub(crate) options: CommitOptions,
     pub(crate) done: Box<dyn FnOnce(Result<Committed, Error>) + Send>,
 }
 
 enum Message {
     Commit(Request),
+    Task(Box<dyn FnOnce(&mut Work) + Send>),
     Stop,
 }
 
 /// The writer thread's front.
 pub(crate) struct Writer {
-    queue: Sender<Message>,
+    queue: WriterQueue,
     thread: Mutex<Option<JoinHandle<()>>>,
     shared: Arc<Shared>,
 }
 
+/// Where work for the writer thread is put.
+#[derive(Clone)]
+pub(crate) struct WriterQueue(Sender<Message>);
+
+impl WriterQueue {
+    /// Does something on the writer's thread, between two batches, and waits for it.
+    pub(crate) fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Work) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (answer, answered) = sync_channel(1);
+        let task = Message::Task(Box::new(move |writer| {
+            // Whoever waited may be gone.
+            let _ = answer.send(contained(|| work(writer)));
+        }));
+        let stopped = || Error::Store(StoreError::Poisoned);
+        self.0.send(task).map_err(|_| stopped())?;
+        answered.recv().map_err(|_| stopped())?
+    }
+}
+
 impl Writer {
-    pub(crate) fn start(shared: Arc<Shared>) -> Result<Self, Error> {
+    /// `nudge` is told when there is something for the background to do.
+    pub(crate) fn start(shared: Arc<Shared>, nudge: SyncSender<()>) -> Result<Self, Error> {
         let (queue, waiting) = channel();
-        let work = Work { shared: Arc::clone(&shared), since_checkpoint: 0 };
+        let work = Work { shared: Arc::clone(&shared), nudge, held: None, retry: None };
         let thread = std::thread::Builder::new()
             .name("boxwood-writer".to_owned())
             .spawn(move || work.run(&waiting))
             .map_err(|_| Error::Internal("the system gave no thread for the writer"))?;
-        Ok(Self { queue, thread: Mutex::new(Some(thread)), shared })
+        Ok(Self { queue: WriterQueue(queue), thread: Mutex::new(Some(thread)), shared })
+    }
+
+    pub(crate) fn queue(&self) -> WriterQueue {
+        self.queue.clone()
+    }
+
+    pub(crate) fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Work) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.queue.call(work)
     }
 
     pub(crate) fn submit(&self, request: Request) {
-        if let Err(refused) = self.queue.send(Message::Commit(request))
+        if let Err(refused) = self.queue.0.send(Message::Commit(request))
             && let Message::Commit(request) = refused.0
         {
-            hand_back(&self.shared, request, Error::Store(StoreError::Poisoned));
+            hand_back(&self.shared, request, Err(Error::Store(StoreError::Poisoned)));
         }
     }
 
     pub(crate) fn stop(&self) {
         // A writer that is gone already has nothing left to stop.
-        let _ = self.queue.send(Message::Stop);
+        let _ = self.queue.0.send(Message::Stop);
         if let Some(thread) = self.thread.lock().take() {
             let _ = thread.join();
         }
@@ -109,237 +171,291 @@ impl Drop for Writer {
     }
 }
 
-/// A commit that passed every check and waits to become durable.
+/// A commit that waits to become durable with those beside it.
 struct Ready {
     request: Request,
-    revision: Arc<Revision>,
-    record: RevisionRecord,
+    committed: Committed,
+    // None where nothing changed: it is answered with the others, as it may stand on one of them.
+    revision: Option<(Arc<Revision>, RevisionRecord)>,
+    side: Vec<SideChange>,
 }
 
-struct Work {
-    shared: Arc<Shared>,
-    since_checkpoint: u64,
+/// The writer thread's own.
+pub(crate) struct Work {
+    pub(crate) shared: Arc<Shared>,
+    nudge: SyncSender<()>,
+    // What came after the commits of a batch, and is done next.
+    held: Option<Message>,
+    // When undoing failed: not to be tried again before this.
+    retry: Option<Timestamp>,
 }
+
+// ===== the thread =====
 
 impl Work {
     fn run(mut self, waiting: &Receiver<Message>) {
-        while let Ok(Message::Commit(first)) = waiting.recv() {
-            let mut requests = vec![first];
-            let mut stop = false;
-            while requests.len() < BATCH
-                && let Ok(message) = waiting.try_recv()
-            {
-                match message {
-                    Message::Commit(request) => requests.push(request),
-                    Message::Stop => {
-                        stop = true;
-                        break;
-                    }
+        loop {
+            self.expire_in_time();
+            match self.next(waiting) {
+                Ok(Message::Commit(first)) => {
+                    let requests = self.collect(first, waiting);
+                    self.commit_all(requests);
                 }
+                Ok(Message::Task(task)) => task(&mut self),
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
-            self.commit_all(requests);
-            if stop {
-                break;
+            if is_due(&self.shared) {
+                // One that is at it already looks again when it is done.
+                let _ = self.nudge.try_send(());
             }
         }
         // Requests that came after the stop are refused, not forgotten.
-        while let Ok(Message::Commit(request)) = waiting.try_recv() {
-            hand_back(&self.shared, request, Error::Store(StoreError::Poisoned));
+        let held = self.held.take().into_iter();
+        for message in held.chain(std::iter::from_fn(|| waiting.try_recv().ok())) {
+            if let Message::Commit(request) = message {
+                hand_back(&self.shared, request, Err(Error::Store(StoreError::Poisoned)));
+            }
         }
-        self.checkpoint_if(self.since_checkpoint > 0);
     }
 
-    fn commit_all(&mut self, requests: Vec<Request>) {
+    fn next(&mut self, waiting: &Receiver<Message>) -> Result<Message, RecvTimeoutError> {
+        match (self.held.take(), self.time_left()) {
+            (Some(held), _) => Ok(held),
+            (None, Some(left)) => waiting.recv_timeout(left.min(LOOK)),
+            (None, None) => waiting.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    // Until an unconfirmed commit is undone; `None` where there is none, or nothing can be done.
+    fn time_left(&self) -> Option<Duration> {
+        if self.shared.log.is_poisoned() {
+            return None;
+        }
+        let until = self.shared.log.awaiting()?.until;
+        let at = self.retry.map_or(until, |retry| until.max(retry));
+        Some(at.since(self.shared.clock.now()))
+    }
+
+    fn expire_in_time(&mut self) {
+        if self.time_left() != Some(Duration::ZERO) {
+            return;
+        }
+        if let Err(error) = contained(|| self.expire()) {
+            tracing::error!(error = chain(&error), "an unconfirmed commit could not be undone");
+            self.retry = Some(self.shared.clock.now().plus(LOOK));
+        }
+    }
+
+    // The commits that are waiting already, up to something else.
+    fn collect(&mut self, first: Request, waiting: &Receiver<Message>) -> VecDeque<Request> {
+        let mut requests = VecDeque::from([first]);
+        while requests.len() < BATCH
+            && let Ok(message) = waiting.try_recv()
+        {
+            match message {
+                Message::Commit(request) => requests.push_back(request),
+                other => {
+                    self.held = Some(other);
+                    break;
+                }
+            }
+        }
+        requests
+    }
+}
+
+// ===== commits =====
+
+impl Work {
+    fn commit_all(&mut self, mut requests: VecDeque<Request>) {
+        while !requests.is_empty() {
+            let ready = self.take_batch(&mut requests);
+            if !ready.is_empty() {
+                self.make_durable(ready);
+            }
+        }
+    }
+
+    // Prepares requests one after the other, up to one that has to see those before it durable:
+    // the same request again, or any after a commit that awaits its confirmation.
+    fn take_batch(&mut self, requests: &mut VecDeque<Request>) -> Vec<Ready> {
         let mut tip = self.shared.running.load_full();
         let mut ready: Vec<Ready> = Vec::with_capacity(requests.len());
-        for request in requests {
-            match contained(|| prepare(&self.shared, &tip, &request)) {
-                Ok(Some((revision, record))) => {
-                    tip = Arc::new(revision);
-                    ready.push(Ready { request, revision: Arc::clone(&tip), record });
+        let mut slots = HashSet::new();
+        while let Some(request) = requests.pop_front() {
+            if let Some(idempotency) = &request.options.idempotency
+                && !slots.insert(idempotency.slot(request.session.user()))
+            {
+                requests.push_front(request);
+                break;
+            }
+            match contained(|| self.check(&tip, &request)) {
+                Ok(Checked::Answered(committed)) => {
+                    hand_back(&self.shared, request, Ok(committed));
                 }
-                Ok(None) => {
-                    let number = tip.number;
-                    acknowledge(&self.shared, request, Committed { number, changes: 0 });
+                Ok(Checked::Unchanged) => ready.push(self.unchanged(&tip, request)),
+                Ok(Checked::Prepared(prepared)) => {
+                    let one = self.ready(request, prepared);
+                    tip = one.revision.as_ref().map_or(tip, |(revision, _)| Arc::clone(revision));
+                    ready.push(one);
+                    if ready.last().is_some_and(|one| one.committed.confirmation.is_some()) {
+                        break;
+                    }
                 }
-                Err(error) => hand_back(&self.shared, request, error),
+                Err(error) => hand_back(&self.shared, request, Err(error)),
             }
         }
-        if !ready.is_empty() {
-            self.make_durable(ready);
+        ready
+    }
+
+    fn check(&self, tip: &Arc<Revision>, request: &Request) -> Result<Checked, Error> {
+        let Request { session, transaction, options, .. } = request;
+        if let Some(idempotency) = &options.idempotency
+            && let Some(committed) = self.shared.answered(session.user(), idempotency)?
+        {
+            return Ok(Checked::Answered(committed));
+        }
+        let says_why = options.message.as_ref().is_some_and(|text| !text.trim().is_empty());
+        match prepare(&self.shared, tip, transaction)? {
+            None => Ok(Checked::Unchanged),
+            Some(_) if !says_why && self.shared.needs_message(&tip.tree) => {
+                Err(Error::MessageRequired)
+            }
+            Some(prepared) => Ok(Checked::Prepared(prepared)),
         }
     }
 
-    fn make_durable(&mut self, ready: Vec<Ready>) {
-        let (records, ready): (Vec<_>, Vec<_>) = ready
-            .into_iter()
-            .map(|Ready { request, revision, record }| (record, (request, revision)))
-            .unzip();
-        // A panic in there poisons the log as an error does.
-        match contained(|| self.shared.log.append(&records).map_err(Error::Store)) {
+    fn unchanged(&self, tip: &Revision, request: Request) -> Ready {
+        let committed = unchanged(tip.number);
+        let side = self.side(&request, &committed, tip);
+        Ready { request, committed, revision: None, side }
+    }
+
+    fn ready(&self, request: Request, prepared: Prepared) -> Ready {
+        let Prepared { revision, changes } = prepared;
+        let confirmation = request.options.confirm_within.map(|within| Confirmation {
+            token: self.shared.sealer.token(revision.commit_id).into(),
+            until: revision.time.plus(within),
+        });
+        let committed = Committed { number: revision.number, changes: changes.len(), confirmation };
+        let record = RevisionRecord {
+            number: revision.number,
+            time: revision.time,
+            commit_id: revision.commit_id,
+            author: request.session.user().to_owned(),
+            session: request.session.id().to_string(),
+            message: request.options.message.clone(),
+            changes,
+            digest: revision.tree.digest(),
+        };
+        let side = self.side(&request, &committed, &revision);
+        Ready { request, committed, revision: Some((Arc::new(revision), record)), side }
+    }
+
+    // What is written beside the revision.
+    fn side(&self, request: &Request, committed: &Committed, at: &Revision) -> Vec<SideChange> {
+        let awaiting = committed.confirmation.as_ref().map(|Confirmation { token, until }| {
+            let token = hash(token.as_str());
+            SideChange::Await(Awaiting { number: committed.number, until: *until, token })
+        });
+        let user = request.session.user();
+        let answer =
+            request.options.idempotency.as_ref().map(|idempotency| {
+                self.shared.keep_answer(user, idempotency, committed, at.commit_id)
+            });
+        awaiting.into_iter().chain(answer).collect()
+    }
+
+    fn make_durable(&mut self, mut ready: Vec<Ready>) {
+        let mut records = Vec::with_capacity(ready.len());
+        let mut revisions = Vec::with_capacity(ready.len());
+        let mut side = Vec::new();
+        for one in &mut ready {
+            side.append(&mut one.side);
+            revisions.push(one.revision.take().map(|(revision, record)| {
+                records.push(record);
+                revision
+            }));
+        }
+        match self.write(&records, side) {
             Ok(()) => {
-                for (record, (request, revision)) in records.into_iter().zip(ready) {
-                    self.publish(record, request, revision);
+                let mut records = records.into_iter();
+                for (one, revision) in ready.into_iter().zip(revisions) {
+                    if let Some((revision, record)) = revision.zip(records.next()) {
+                        self.publish(revision, record);
+                    }
+                    acknowledge(&self.shared, one.request, one.committed);
                 }
-                self.checkpoint_if(self.since_checkpoint >= self.shared.checkpoint_every);
             }
-            Err(error) => self.not_durable(error, ready.into_iter().map(|(request, _)| request)),
+            Err(error) => self.not_durable(error, ready.into_iter().map(|one| one.request)),
         }
     }
 
     fn not_durable(&mut self, error: Error, requests: impl ExactSizeIterator<Item = Request>) {
         if !self.shared.log.is_poisoned() && requests.len() > 1 {
             // Refused before anything was written, as too large: perhaps only together.
-            requests.for_each(|request| self.commit_all(vec![request]));
+            requests.for_each(|request| self.commit_all(VecDeque::from([request])));
             return;
         }
-        tracing::error!(%error, "the store did not take a commit");
+        tracing::error!(error = chain(&error), "the store did not take a commit");
         let mut error = Some(error);
         for request in requests {
             let error = error.take().unwrap_or(Error::Store(StoreError::Poisoned));
-            hand_back(&self.shared, request, error);
+            hand_back(&self.shared, request, Err(error));
         }
     }
 
-    fn publish(&mut self, record: RevisionRecord, request: Request, revision: Arc<Revision>) {
-        let changes = record.changes.len();
+    // A panic in there poisons the log as an error does.
+    fn write(&self, records: &[RevisionRecord], side: Vec<SideChange>) -> Result<(), Error> {
+        let now = self.shared.clock.now();
+        contained(|| self.shared.log.commit(records, side, Some(now)).map_err(Error::Store))
+    }
+
+    fn publish(&self, revision: Arc<Revision>, record: RevisionRecord) {
+        let record = Arc::new(record);
         self.shared.running.store(Arc::clone(&revision));
+        self.shared.hub.push(Arc::clone(&record));
         self.shared.appliers.iter().for_each(|applier| applier.apply(&revision, &record.changes));
-        self.since_checkpoint += 1;
-        let (number, author, session) = (revision.number, &record.author, &record.session);
+        self.shared.hub.wake();
+        let (number, changes) = (revision.number, record.changes.len());
+        let (author, session) = (&record.author, &record.session);
         tracing::info!(revision = number.get(), changes, %author, %session, "committed");
-        acknowledge(&self.shared, request, Committed { number, changes });
     }
 
-    // On this thread: a checkpoint holds up commits, but never reads, and it comes once in a
-    // thousand revisions or at the end.
-    fn checkpoint_if(&mut self, due: bool) {
-        if !due || self.shared.log.is_poisoned() {
-            return;
-        }
-        let running = self.shared.running.load_full();
-        match self.shared.log.checkpoint(running.number, &running.tree) {
-            Ok(()) => tracing::debug!(revision = running.number.get(), "checkpoint written"),
-            // Only the next start takes longer; the revisions themselves are in the store.
-            Err(error) => tracing::warn!(%error, "a checkpoint could not be written"),
-        }
-        self.since_checkpoint = 0;
+    // ===== tasks =====
+
+    /// Commits a revision that nobody asked for in a session.
+    pub(crate) fn commit_alone(
+        &mut self,
+        revision: Arc<Revision>,
+        record: RevisionRecord,
+        side: Vec<SideChange>,
+    ) -> Result<RevisionNumber, Error> {
+        let number = revision.number;
+        self.write(std::slice::from_ref(&record), side)?;
+        self.publish(revision, record);
+        Ok(number)
     }
+
+    /// Changes what is kept beside revisions.
+    pub(crate) fn change_side(&mut self, changes: Vec<SideChange>) -> Result<(), Error> {
+        self.write(&[], changes)
+    }
+}
+
+/// What the checks made of a request.
+enum Checked {
+    /// It is an old one: this was its answer.
+    Answered(Committed),
+    Unchanged,
+    Prepared(Prepared),
 }
 
 // A fault of ours in one commit must not take the writer, and with it every later commit, away.
 fn contained<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
     done.unwrap_or(Err(Error::Internal("a commit panicked")))
-}
-
-/// Checks a transaction against the revision it would follow. `None`: it changes nothing.
-fn prepare(
-    shared: &Shared,
-    tip: &Arc<Revision>,
-    request: &Request,
-) -> Result<Option<(Revision, RevisionRecord)>, Error> {
-    if shared.log.is_poisoned() {
-        return Err(Error::Store(StoreError::Poisoned));
-    }
-    let (mut moved, changes) = settle(tip, &request.transaction)?;
-    if changes.is_empty() {
-        return Ok(None);
-    }
-    let violations = shared.catalog.check_changes(moved.tree(), &changes, &*shared.sealer);
-    if !violations.is_empty() {
-        return Err(refusal(shared, tip, &request.transaction, violations));
-    }
-    // Secrets that nothing refers to go with this commit. They were valid, hence the second look
-    // at the changes and not at the rules.
-    let changes =
-        if moved.drop_unreferenced(&shared.catalog, &changes) { moved.changes() } else { changes };
-    if changes.is_empty() {
-        return Ok(None);
-    }
-    let revision = Revision {
-        number: tip.number.next(),
-        tree: replayed(tip, &changes, moved.tree())?,
-        time: shared.clock.now().max(tip.time),
-        commit_id: Uuid::new_v4(),
-    };
-    for applier in &shared.appliers {
-        applier.prepare(&revision, &changes).map_err(Error::Refused)?;
-    }
-    let record = RevisionRecord {
-        number: revision.number,
-        time: revision.time,
-        commit_id: revision.commit_id,
-        author: request.session.user().to_owned(),
-        session: request.session.id().to_string(),
-        message: request.message.clone(),
-        changes,
-        digest: revision.tree.digest(),
-    };
-    Ok(Some((revision, record)))
-}
-
-// The tree as the next start will make it: from the revision before, by the recorded changes. Were
-// it another than the one that was checked, that start would refuse the whole store.
-fn replayed(tip: &Revision, changes: &[Change], checked: &Tree) -> Result<Tree, Error> {
-    let mut tree = tip.tree.clone();
-    for change in changes {
-        let applied = tree.apply(change);
-        applied.map_err(|_| Error::Internal("recorded changes do not apply"))?;
-    }
-    if tree.digest() == checked.digest() {
-        Ok(tree)
-    } else {
-        Err(Error::Internal("recorded changes lead to another tree"))
-    }
-}
-
-// The transaction as it would stand on `tip`, with its changes from there.
-fn settle(
-    tip: &Arc<Revision>,
-    transaction: &OpenTransaction,
-) -> Result<(OpenTransaction, Vec<Change>), Error> {
-    let base = &transaction.base;
-    let changes = transaction.changes();
-    if base.number == tip.number {
-        return Ok((transaction.moved_to(Arc::clone(tip), transaction.tree().clone()), changes));
-    }
-    let merged = rebase(&base.tree, transaction.tree(), &tip.tree, &changes);
-    let merged = merged.map_err(|overlaps| conflict(tip, transaction, overlaps))?;
-    let moved = transaction.moved_to(Arc::clone(tip), merged);
-    let changes = moved.changes();
-    Ok((moved, changes))
-}
-
-// What is wrong only because others committed meanwhile is a conflict with them, not a mistake of
-// this transaction: one side refers to what the other deleted.
-fn refusal(
-    shared: &Shared,
-    tip: &Arc<Revision>,
-    transaction: &OpenTransaction,
-    violations: Vec<catalog::Violation>,
-) -> Error {
-    let alone = transaction.base.number == tip.number
-        || !shared
-            .catalog
-            .check_changes(transaction.tree(), &transaction.changes(), &*shared.sealer)
-            .is_empty();
-    if alone {
-        return Error::Rejected(violations);
-    }
-    let mut paths: Vec<_> = violations.into_iter().map(|violation| violation.path).collect();
-    paths.dedup();
-    let overlaps = paths.into_iter().map(|path| Overlap {
-        base: transaction.base.tree.body(&path).cloned(),
-        theirs: tip.tree.body(&path).cloned(),
-        mine: transaction.tree().body(&path).cloned(),
-        path,
-    });
-    conflict(tip, transaction, overlaps.collect())
-}
-
-fn conflict(tip: &Revision, transaction: &OpenTransaction, overlaps: Vec<Overlap>) -> Error {
-    Error::Conflict { base: transaction.base.number, head: tip.number, overlaps }
 }
 
 fn acknowledge(shared: &Shared, request: Request, committed: Committed) {
@@ -353,7 +469,7 @@ fn acknowledge(shared: &Shared, request: Request, committed: Committed) {
 }
 
 // The session gets its transaction back as it was, unless it ended meanwhile.
-fn hand_back(shared: &Shared, request: Request, error: Error) {
+fn hand_back(shared: &Shared, request: Request, answer: Result<Committed, Error>) {
     let Request { session, transaction, done, .. } = request;
     let mut state = session.state.lock();
     if matches!(&*state, State::Committing { ended: true, .. }) {
@@ -364,5 +480,5 @@ fn hand_back(shared: &Shared, request: Request, error: Error) {
         *state = State::Open(transaction);
         drop(state);
     }
-    done(Err(error));
+    done(answer);
 }

@@ -10,14 +10,19 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::commit::{Applier, Committed, Request, Writer};
+use crate::commit::{Applier, CommitOptions, Committed, Request, Writer};
 use crate::desk::{Desk, Holder, Mode};
 use crate::error::{Error, Operation};
-use crate::revision::{RevisionNumber, RevisionRecord, Timestamp};
+use crate::history::{HistoryRules, Past};
+use crate::prepare::{Plan, plan, rebased};
+use crate::retention::{Background, Checkpointed};
+use crate::retry::Idempotency;
+use crate::revision::{RevisionNumber, Timestamp};
 use crate::secrets::Sealer;
 use crate::session::{Session, State};
 use crate::store::{CheckpointDir, RevisionLog, Store, StoreError};
 use crate::transaction::{OpenTransaction, Rules, allows};
+use crate::watch::Hub;
 
 /// A committed tree.
 #[derive(Debug)]
@@ -50,6 +55,8 @@ pub struct Options {
     pub mode: Mode,
     /// How many nodes one transaction may change.
     pub change_limit: usize,
+    /// What is kept of the past, and what a commit has to say for it.
+    pub history: HistoryRules,
     /// Who acts on commits.
     pub appliers: Vec<Arc<dyn Applier>>,
 }
@@ -60,8 +67,10 @@ pub type Mint<'a> = dyn FnMut(&NodePath, &str) -> Option<(Key, Value)> + 'a;
 
 /// One configuration with its sessions, transactions and history.
 pub struct Engine {
-    shared: Arc<Shared>,
-    writer: Writer,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) writer: Writer,
+    // After the writer, which it asks for help.
+    pub(crate) background: Background,
     recovery_warnings: Vec<String>,
 }
 
@@ -75,6 +84,10 @@ pub(crate) struct Shared {
     pub(crate) desk: Desk,
     pub(crate) change_limit: usize,
     pub(crate) checkpoint_every: u64,
+    pub(crate) checkpointed: Checkpointed,
+    pub(crate) history: HistoryRules,
+    pub(crate) past: Past,
+    pub(crate) hub: Hub,
     pub(crate) appliers: Vec<Arc<dyn Applier>>,
 }
 
@@ -94,6 +107,8 @@ pub struct Status {
     pub open: bool,
     /// Whether it differs from its base.
     pub changed: bool,
+    /// Whether a commit needs a message.
+    pub message_required: bool,
 }
 
 impl View {
@@ -114,7 +129,7 @@ impl Engine {
     /// # Errors
     /// A store that is in use, damaged or of an unknown format; defaults that break the rules.
     pub fn open(options: Options, mint: &mut Mint<'_>) -> Result<Self, Error> {
-        let Options { catalog, store, checkpoints, sealer, clock, appliers, .. } = options;
+        let Options { catalog, store, checkpoints, sealer, clock, appliers, history, .. } = options;
         let (log, recovered) = RevisionLog::open(store, checkpoints, catalog.skeleton())?;
         let head = Revision {
             number: recovered.number,
@@ -131,11 +146,20 @@ impl Engine {
             desk: Desk::new(options.mode),
             change_limit: options.change_limit,
             checkpoint_every: options.checkpoint_every,
+            checkpointed: Checkpointed::new(recovered.number.get()),
+            history,
+            past: Past::default(),
+            hub: Hub::default(),
             appliers,
         });
         shared.appliers.iter().for_each(|applier| applier.apply(&shared.running.load(), &[]));
-        let writer = Writer::start(Arc::clone(&shared))?;
-        let engine = Self { shared, writer, recovery_warnings: recovered.warnings };
+        let (nudge, nudged) = std::sync::mpsc::sync_channel(1);
+        let writer = Writer::start(Arc::clone(&shared), nudge.clone())?;
+        let background = Background::start(Arc::clone(&shared), writer.queue(), nudge, nudged)?;
+        let recovery_warnings = recovered.warnings;
+        let engine = Self { shared, writer, background, recovery_warnings };
+        // What was to be confirmed while nobody was there.
+        engine.expire_confirmation()?;
         engine.fill_in_defaults(mint)?;
         Ok(engine)
     }
@@ -149,6 +173,8 @@ impl Engine {
         if has_all {
             return Ok(());
         }
+        // Another catalog than when it was committed: who waited for it waits no more.
+        let running = if self.cancel_unconfirmed()? { self.running() } else { running };
         let mut transaction = OpenTransaction::new(Arc::clone(&running), self.shared.clock.now());
         let rules = Rules { change_limit: usize::MAX, ..self.shared.rules() };
         let mut minted = Vec::new();
@@ -179,6 +205,9 @@ impl Engine {
     /// are discarded with their sessions. Further commits are refused.
     pub fn shutdown(&self) {
         self.writer.stop();
+        self.background.stop();
+        // Feeds have an end now.
+        self.shared.hub.wake();
     }
 
     // ===== Sessions =====
@@ -246,14 +275,6 @@ impl Engine {
         self.shared.sealer.reveal(path, pointer, value.pointer(pointer)?.as_str()?)
     }
 
-    /// The record of a revision: who, when, why, what.
-    ///
-    /// # Errors
-    /// A store that cannot be read, or whose record is damaged.
-    pub fn revision_read(&self, number: RevisionNumber) -> Result<Option<RevisionRecord>, Error> {
-        Ok(self.shared.log.record(number)?)
-    }
-
     // ===== Changes =====
 
     /// Replaces the body of an object or a member in the session's transaction; if `seen` is given,
@@ -286,6 +307,42 @@ impl Engine {
         value: Value,
     ) -> Result<(NodePath, View), Error> {
         self.stage(session, |transaction, rules| transaction.create(rules, collection, value))
+    }
+
+    /// Adds a member as [`Engine::node_create`] does, unless this transaction did so already under
+    /// this key: then the member of that time is shown. The key goes with the transaction.
+    ///
+    /// # Errors
+    /// [`Error::IdempotencyMismatch`], and those of any change.
+    pub fn node_create_once(
+        &self,
+        session: &Session,
+        collection: &NodePath,
+        value: Value,
+        idempotency: &Idempotency,
+    ) -> Result<(NodePath, View), Error> {
+        self.stage(session, |transaction, rules| {
+            if let Some(path) = transaction.created.find(idempotency)? {
+                return Ok(path.clone());
+            }
+            let path = transaction.create(rules, collection, value)?;
+            transaction.created.keep(idempotency, path.clone());
+            Ok(path)
+        })
+    }
+
+    /// Adds an element to the list that a value holds, in the session's transaction.
+    ///
+    /// # Errors
+    /// See [`Error`]; nothing is staged then.
+    pub fn node_append(
+        &self,
+        session: &Session,
+        path: &NodePath,
+        element: Value,
+    ) -> Result<View, Error> {
+        self.stage(session, |transaction, rules| transaction.append(rules, path, element))
+            .map(|((), view)| view)
     }
 
     /// Takes a member away in the session's transaction; if `seen` is given, only if the node still
@@ -322,7 +379,7 @@ impl Engine {
 
     // Stages into the session's open transaction. In concurrent mode the first change opens one,
     // which stays only if the change is accepted.
-    fn stage<T>(
+    pub(crate) fn stage<T>(
         &self,
         session: &Session,
         change: impl FnOnce(&mut OpenTransaction, &Rules<'_>) -> Result<T, Error>,
@@ -371,11 +428,13 @@ impl Engine {
     /// Whether a transaction is open, and whether it has changes.
     #[must_use]
     pub fn transaction_status(&self, session: &Session) -> Status {
-        match &*session.state.lock() {
-            State::Open(transaction) => Status { open: true, changed: transaction.is_changed() },
-            State::Committing { .. } => Status { open: true, changed: true },
-            State::Closed | State::Ended => Status { open: false, changed: false },
-        }
+        let (open, changed) = match &*session.state.lock() {
+            State::Open(transaction) => (true, transaction.is_changed()),
+            State::Committing { .. } => (true, true),
+            State::Closed | State::Ended => (false, false),
+        };
+        let message_required = self.shared.needs_message(&self.running().tree);
+        Status { open, changed, message_required }
     }
 
     /// The net changes of the session's transaction; none when none is open.
@@ -384,6 +443,40 @@ impl Engine {
         match &*session.state.lock() {
             State::Open(transaction) => transaction.changes(),
             State::Closed | State::Committing { .. } | State::Ended => Vec::new(),
+        }
+    }
+
+    /// What a commit of the session's transaction would do at this moment: exactly what its record
+    /// would say, or what it would be refused with. Changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::NoTransaction`], [`Error::Committing`], [`Error::SessionEnded`].
+    pub fn transaction_plan(&self, session: &Session) -> Result<Plan, Error> {
+        // A copy, so that the session's other requests do not wait.
+        let transaction = match &*session.state.lock() {
+            State::Open(transaction) => transaction.clone(),
+            State::Closed => return Err(Error::NoTransaction),
+            State::Committing { .. } => return Err(Error::Committing),
+            State::Ended => return Err(Error::SessionEnded),
+        };
+        Ok(plan(&self.shared, &self.running(), &transaction))
+    }
+
+    /// Moves the session's transaction onto the last committed revision, which is returned.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] as a commit would have it; the transaction is open and unchanged then.
+    pub fn transaction_rebase(&self, session: &Session) -> Result<RevisionNumber, Error> {
+        let mut state = session.state.lock();
+        match &mut *state {
+            State::Open(transaction) => {
+                let head = self.running();
+                **transaction = rebased(&self.shared, &head, transaction)?;
+                Ok(head.number)
+            }
+            State::Closed => Err(Error::NoTransaction),
+            State::Committing { .. } => Err(Error::Committing),
+            State::Ended => Err(Error::SessionEnded),
         }
     }
 
@@ -410,10 +503,10 @@ impl Engine {
     pub fn transaction_commit(
         &self,
         session: &Arc<Session>,
-        message: Option<String>,
+        options: impl Into<CommitOptions>,
     ) -> Result<Committed, Error> {
         let (answer, answered) = std::sync::mpsc::sync_channel(1);
-        self.transaction_commit_begin(session, message, move |result| {
+        self.transaction_commit_begin(session, options, move |result| {
             // Whoever waited may be gone; the commit stands all the same.
             let _ = answer.send(result);
         });
@@ -423,12 +516,22 @@ impl Engine {
     /// Hands the session's transaction to the writer; `done` is called there with the answer,
     /// after the commit is durable and visible. Who asked may go away meanwhile: the commit is
     /// not cancelled by that.
+    ///
+    /// A request that was answered before, by its [`Idempotency`], gets that answer again, whether
+    /// a transaction is open or not.
     pub fn transaction_commit_begin(
         &self,
         session: &Arc<Session>,
-        message: Option<String>,
+        options: impl Into<CommitOptions>,
         done: impl FnOnce(Result<Committed, Error>) + Send + 'static,
     ) {
+        let options = options.into();
+        let known = options.idempotency.as_ref();
+        match known.map(|key| self.shared.answered(session.user(), key)).transpose() {
+            Ok(Some(Some(committed))) => return done(Ok(committed)),
+            Err(error) => return done(Err(error)),
+            Ok(None | Some(None)) => {}
+        }
         let mut state = session.state.lock();
         let refusal = match &*state {
             State::Open(_) => None,
@@ -450,7 +553,7 @@ impl Engine {
                 drop(state);
                 let session = Arc::clone(session);
                 let done = Box::new(done);
-                self.writer.submit(Request { session, transaction, message, done });
+                self.writer.submit(Request { session, transaction, options, done });
             }
             Err(error) => {
                 drop(state);
@@ -486,7 +589,17 @@ impl Engine {
     }
 }
 
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
 impl Shared {
+    pub(crate) fn needs_message(&self, tree: &Tree) -> bool {
+        self.history.message_required.as_ref().is_some_and(|rule| rule(tree))
+    }
+
     pub(crate) fn rules(&self) -> Rules<'_> {
         Rules { catalog: &self.catalog, sealer: &self.sealer, change_limit: self.change_limit }
     }

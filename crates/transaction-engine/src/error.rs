@@ -8,7 +8,7 @@ use catalog::Violation;
 use config_tree::{Body, NodePath, Referrer};
 
 use crate::desk::Holder;
-use crate::revision::RevisionNumber;
+use crate::revision::{RevisionNumber, Timestamp};
 use crate::store::StoreError;
 
 /// Why a verb was refused.
@@ -79,6 +79,42 @@ pub enum Error {
     /// What acts on commits cannot follow this one; the transaction is open and unchanged.
     #[error("{0}")]
     Refused(String),
+    /// There is no such revision, or it is not kept any more.
+    #[error("there is no revision {number}; those kept are {oldest} to {newest}")]
+    NoRevision {
+        /// Which one.
+        number: RevisionNumber,
+        /// The oldest that is kept.
+        oldest: RevisionNumber,
+        /// The newest.
+        newest: RevisionNumber,
+    },
+    /// No revision has this name.
+    #[error("no revision is named {0:?}")]
+    NoTag(String),
+    /// Not a name for a revision.
+    #[error("a tag is 1 to 128 bytes of text without slashes and control characters")]
+    TagName,
+    /// The key was used for another request.
+    #[error("this Idempotency-Key was used for another request")]
+    IdempotencyMismatch,
+    /// A commit awaits its confirmation, and nothing else is committed meanwhile; the transaction is
+    /// open and unchanged.
+    #[error(
+        "revision {revision} awaits its confirmation until {until}; nothing else is committed meanwhile"
+    )]
+    AwaitingConfirmation {
+        /// The revision that awaits it.
+        revision: RevisionNumber,
+        /// When it is undone unless it is confirmed.
+        until: Timestamp,
+    },
+    /// No commit awaits a confirmation with this token.
+    #[error("no commit awaits a confirmation with this token; it was confirmed or undone already")]
+    NotAwaiting,
+    /// The configuration asks for a message with each commit; the transaction is open and unchanged.
+    #[error("a commit needs a message here")]
+    MessageRequired,
     /// The store failed, or had failed before.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -94,6 +130,8 @@ pub enum Operation {
     Read,
     /// Add a member.
     Create,
+    /// Add an element to a list.
+    Append,
     /// Replace a body.
     Replace,
     /// Take a member away.
@@ -107,6 +145,7 @@ impl std::fmt::Display for Operation {
         f.write_str(match self {
             Self::Read => "reading",
             Self::Create => "creating",
+            Self::Append => "appending",
             Self::Replace => "replacing",
             Self::Delete => "deleting",
             Self::Reorder => "reordering",
@@ -125,4 +164,21 @@ pub struct Overlap {
     pub theirs: Option<Body>,
     /// What this transaction made of it.
     pub mine: Option<Body>,
+}
+
+/// An error with all its causes, as one sentence; a cause that the sentence holds already is not
+/// repeated. For logs and start-up messages, where there is one place to say it all.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut sentence = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !sentence.contains(&text) {
+            sentence.push_str(": ");
+            sentence.push_str(&text);
+        }
+        cause = error.source();
+    }
+    sentence
 }

@@ -11,21 +11,34 @@
 //! schema knowledge (the catalog answers every question about what may stand where), and no open
 //! transaction on disk: one that was open when the process died is gone (docs/adr/0005).
 
+mod assemble;
 pub mod clock;
 mod commit;
+mod confirm;
 mod desk;
 mod engine;
 mod error;
+mod history;
+mod prepare;
 mod rebase;
+mod retention;
+mod retry;
 pub mod revision;
 pub mod secrets;
 mod session;
 pub mod store;
 mod transaction;
+mod watch;
 
-pub use commit::{Applier, Committed};
+pub use assemble::SecretForm;
+pub use commit::{Applier, CommitOptions, Committed};
+pub use confirm::{ConfirmToken, Confirmation};
 pub use desk::{Holder, Mode};
 pub use engine::{Engine, Mint, Options, Revision, Status, View};
-pub use error::{Error, Operation, Overlap};
-pub use revision::{RevisionNumber, RevisionRecord, Timestamp};
+pub use error::{Error, Operation, Overlap, chain};
+pub use history::{HistoryRules, MessageRule, Page};
+pub use prepare::Plan;
+pub use retry::Idempotency;
+pub use revision::{RevisionInfo, RevisionNumber, RevisionRecord, Timestamp};
 pub use session::{Session, SessionId};
+pub use watch::{Feed, Next};

@@ -37,6 +37,12 @@ impl RevisionNumber {
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
     }
+
+    /// The number of the commit before this one; that of 0 is 0.
+    #[must_use]
+    pub const fn previous(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
 }
 
 impl fmt::Display for RevisionNumber {
@@ -106,6 +112,25 @@ pub struct RevisionRecord {
     pub message: Option<String>,
     /// What changed, in an order in which it can be applied.
     pub changes: Vec<Change>,
+    /// The digest of the tree after it.
+    pub digest: TreeDigest,
+}
+
+/// What is to be known of a revision without its changes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RevisionInfo {
+    /// Its number.
+    pub number: RevisionNumber,
+    /// When it was committed.
+    pub time: Timestamp,
+    /// Who committed.
+    pub author: String,
+    /// The session in which it was done; a name for people, never a token.
+    pub session: String,
+    /// Why, in the author's words.
+    pub message: Option<String>,
+    /// How many changes it has.
+    pub changes: usize,
     /// The digest of the tree after it.
     pub digest: TreeDigest,
 }

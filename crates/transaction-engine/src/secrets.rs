@@ -15,16 +15,20 @@ use aes_gcm_siv::aead::{Aead, KeyInit, Payload};
 use aes_gcm_siv::{Aes256GcmSiv, Nonce};
 use catalog::SecretReader;
 use config_tree::NodePath;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 const VERSION: &str = "v1";
 const NONCE_BYTES: usize = 12;
+/// What is sealed to recognise a key by, and its place, which is no place in a tree.
+const CHECK: &str = "key-check";
 
 /// Seals and opens secrets with one key.
 pub struct Sealer {
     cipher: Aes256GcmSiv,
     // The first digits of the key's hash: tells a wrong key from damage.
     key_id: String,
+    token_key: Zeroizing<[u8; 32]>,
 }
 
 /// Why there is no usable key. The key itself is never shown.
@@ -49,6 +53,24 @@ pub enum KeyError {
     /// Not 64 hexadecimal digits.
     #[error("a secret key is 64 hexadecimal digits (32 bytes); {0} is not")]
     Form(String),
+    /// The file is gone, and something was sealed with its key.
+    #[error(
+        "the secret key file {path} is missing, and the secrets here were sealed with its key: \
+         put it back, or give the key as BOXWOOD_SECRET_KEY"
+    )]
+    Lost {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// It is not the key with which the secrets here were sealed.
+    #[error(
+        "this secret key is not the one that sealed the secrets here (compared with {check}): \
+         give the former key"
+    )]
+    Other {
+        /// What the former key sealed.
+        check: PathBuf,
+    },
     /// The system gave no random bytes.
     #[error("the system gave no random bytes for a new secret key")]
     Random,
@@ -67,14 +89,20 @@ impl Sealer {
         Ok(Self::from_key(&key))
     }
 
-    /// Uses the key in a file, which is made (mode 0600, synced) where there is none.
+    /// Uses the key in a file. Where there is no file it is made (mode 0600, synced), unless
+    /// something was sealed before: see [`Sealer::keep_check`].
     ///
     /// # Errors
     /// The file must be readable by its owner alone and hold a key.
-    pub fn from_file(path: &Path) -> Result<Self, KeyError> {
+    pub fn from_file(path: &Path, check: &Path) -> Result<Self, KeyError> {
         let file_error = |source| KeyError::File { path: path.to_owned(), source };
         if !path.exists() {
-            Self::create_file(path)?;
+            if check.exists() {
+                return Err(KeyError::Lost { path: path.to_owned() });
+            }
+            let mut key = Zeroizing::new([0; 32]);
+            getrandom::fill(&mut *key).map_err(|_| KeyError::Random)?;
+            create_file(path, &Zeroizing::new(hex(&*key) + "\n")).map_err(file_error)?;
         }
         let mut file = File::open(path).map_err(file_error)?;
         let mode = file.metadata().map_err(file_error)?.mode() & 0o777;
@@ -86,29 +114,38 @@ impl Sealer {
         Self::from_hex(&text, &path.display().to_string())
     }
 
-    fn create_file(path: &Path) -> Result<(), KeyError> {
-        let file_error = |source| KeyError::File { path: path.to_owned(), source };
-        let mut key = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *key).map_err(|_| KeyError::Random)?;
-        let text = Zeroizing::new(hex(&*key) + "\n");
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(file_error)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(file_error)?;
-        // A key that is lost with the power makes every secret unreadable, so its name is synced
-        // before anything is sealed with it.
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(file_error)
+    /// Compares this key with the one that was used here before, by something that one sealed; at
+    /// the first time, seals it. With another key every secret would silently be unreadable.
+    ///
+    /// # Errors
+    /// [`KeyError::Other`] for another key.
+    pub fn keep_check(&self, check: &Path) -> Result<(), KeyError> {
+        let file_error = |source| KeyError::File { path: check.to_owned(), source };
+        let root = NodePath::root();
+        if !check.exists() {
+            let sealed = self.seal(&root, CHECK, CHECK).ok_or(KeyError::Random)?;
+            return create_file(check, &(sealed + "\n")).map_err(file_error);
+        }
+        let sealed = std::fs::read_to_string(check).map_err(file_error)?;
+        match self.open(&root, CHECK, sealed.trim()) {
+            Some(_) => Ok(()),
+            None => Err(KeyError::Other { check: check.to_owned() }),
+        }
     }
 
     /// Uses a key of 32 bytes.
     #[must_use]
     pub fn from_key(key: &[u8; 32]) -> Self {
         let key_id = blake3::derive_key("boxwood 2026 secret key id", key);
-        Self { cipher: Aes256GcmSiv::new(&(*key).into()), key_id: hex(&key_id[..4]) }
+        let token_key = Zeroizing::new(blake3::derive_key("boxwood 2026 confirmation tokens", key));
+        Self { cipher: Aes256GcmSiv::new(&(*key).into()), key_id: hex(&key_id[..4]), token_key }
+    }
+
+    /// A token for a commit: nobody can guess it without the key, and it need not be kept to be
+    /// told again.
+    pub(crate) fn token(&self, commit_id: Uuid) -> Zeroizing<String> {
+        let hash = blake3::keyed_hash(&self.token_key, commit_id.as_bytes());
+        Zeroizing::new(hex(&hash.as_bytes()[..20]))
     }
 
     /// Seals a secret for one place in one node; `None` when the system gives no random bytes.
@@ -149,6 +186,19 @@ impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Sealer(key {})", self.key_id)
     }
+}
+
+// Written beside and renamed, so that no crash leaves half a key; and synced with its name, since
+// a key that is lost with the power makes every secret unreadable.
+fn create_file(path: &Path, text: &str) -> std::io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)?;
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
 }
 
 fn place(path: &NodePath, pointer: &str) -> String {
@@ -199,16 +249,31 @@ mod tests {
     #[test]
     fn the_key_file_is_made_once_and_must_be_private() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("secret.key");
-        let first = Sealer::from_file(&file).unwrap();
+        let (file, check) = (folder.path().join("secret.key"), folder.path().join("secret.check"));
+        let first = Sealer::from_file(&file, &check).unwrap();
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(Sealer::from_file(&file).unwrap().key_id, first.key_id);
+        assert_eq!(Sealer::from_file(&file, &check).unwrap().key_id, first.key_id);
         std::fs::set_permissions(&file, PermissionsExt::from_mode(0o640)).unwrap();
-        let refused = Sealer::from_file(&file).unwrap_err();
+        let refused = Sealer::from_file(&file, &check).unwrap_err();
         assert!(refused.to_string().contains("chmod 600"), "{refused}");
         std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
         std::fs::write(&file, "tooshort").unwrap();
-        let refused = Sealer::from_file(&file).unwrap_err();
+        let refused = Sealer::from_file(&file, &check).unwrap_err();
         assert!(!refused.to_string().contains("tooshort"), "{refused}");
+    }
+
+    #[test]
+    fn another_key_than_before_is_noticed_and_a_lost_one_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, check) = (folder.path().join("secret.key"), folder.path().join("secret.check"));
+        let sealer = Sealer::from_file(&file, &check).unwrap();
+        sealer.keep_check(&check).unwrap();
+        sealer.keep_check(&check).expect("the same key again");
+        let other = Sealer::from_key(&[1; 32]).keep_check(&check);
+        assert!(matches!(other, Err(KeyError::Other { .. })), "{other:?}");
+        std::fs::remove_file(&file).unwrap();
+        let lost = Sealer::from_file(&file, &check);
+        assert!(matches!(lost, Err(KeyError::Lost { .. })), "{lost:?}");
+        assert!(!file.exists());
     }
 }

@@ -8,12 +8,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use catalog::{Catalog, Checked, EndpointKind};
-use config_tree::{Body, Change, Key, NodePath, Tree, TreeError, changes_between};
+use config_tree::{Body, Change, Key, NodePath, Tree, TreeError, changes_between, touched_between};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::engine::Revision;
 use crate::error::{Error, Operation};
+use crate::retry::Created;
 use crate::revision::Timestamp;
 use crate::secrets::Sealer;
 
@@ -25,18 +26,21 @@ pub(crate) struct Rules<'a> {
 }
 
 /// A transaction that can still change. Dropping it is a rollback.
+#[derive(Clone)]
 pub(crate) struct OpenTransaction {
     pub(crate) base: Arc<Revision>,
     pub(crate) opened: Timestamp,
     // Always `base.tree` with changes at `touched` paths only.
     tree: Tree,
     touched: BTreeSet<NodePath>,
+    /// Members that were created under a key, for those who ask again.
+    pub(crate) created: Created,
 }
 
 impl OpenTransaction {
     pub(crate) fn new(base: Arc<Revision>, opened: Timestamp) -> Self {
         let tree = base.tree.clone();
-        Self { base, opened, tree, touched: BTreeSet::new() }
+        Self { base, opened, tree, touched: BTreeSet::new(), created: Created::default() }
     }
 
     pub(crate) fn tree(&self) -> &Tree {
@@ -70,6 +74,23 @@ impl OpenTransaction {
     ) -> Result<(), Error> {
         self.expect_operation(rules, path, Operation::Replace)?;
         let body = self.check(rules, path, path, value)?;
+        self.touch(rules, path)?;
+        self.tree.object_replace(path, body).map(drop).map_err(misfit)
+    }
+
+    /// Adds an element to the list that a value holds.
+    pub(crate) fn append(
+        &mut self,
+        rules: &Rules<'_>,
+        path: &NodePath,
+        element: Value,
+    ) -> Result<(), Error> {
+        self.expect_operation(rules, path, Operation::Append)?;
+        let Some(Value::Array(mut list)) = self.tree.body(path).map(Body::value) else {
+            return Err(Error::NotAllowed { path: path.clone(), operation: Operation::Append });
+        };
+        list.push(element);
+        let body = self.check(rules, path, path, Value::Array(list))?;
         self.touch(rules, path)?;
         self.tree.object_replace(path, body).map(drop).map_err(misfit)
     }
@@ -131,6 +152,18 @@ impl OpenTransaction {
         })
     }
 
+    /// Becomes another tree of the same catalog.
+    pub(crate) fn become_tree(&mut self, rules: &Rules<'_>, tree: &Tree) -> Result<(), Error> {
+        let touched = touched_between(&self.tree, tree);
+        let more = touched.iter().filter(|path| !self.touched.contains(path)).count();
+        if self.touched.len() + more > rules.change_limit {
+            return Err(Error::TooManyChanges { limit: rules.change_limit });
+        }
+        self.touched.extend(touched);
+        self.tree = tree.clone();
+        Ok(())
+    }
+
     /// Takes away what the catalog keeps only while something refers to it.
     pub(crate) fn drop_unreferenced(&mut self, catalog: &Catalog, changes: &[Change]) -> bool {
         let unused = catalog.unreferenced(&self.tree, changes);
@@ -144,7 +177,8 @@ impl OpenTransaction {
 
     /// The same changes on a newer revision.
     pub(crate) fn moved_to(&self, base: Arc<Revision>, tree: Tree) -> Self {
-        Self { base, opened: self.opened, tree, touched: self.touched.clone() }
+        let Self { base: _, opened, tree: _, touched, created } = self.clone();
+        Self { base, opened, tree, touched, created }
     }
 
     fn expect_operation(
@@ -204,6 +238,7 @@ pub(crate) fn allows(catalog: &Catalog, path: &NodePath, operation: Operation) -
     match (endpoint.kind(), operation) {
         (EndpointKind::Folder, operation) => operation == Operation::Read,
         (EndpointKind::Object | EndpointKind::Value, Operation::Replace) => operations.replace,
+        (EndpointKind::Value, Operation::Append) => operations.append,
         (EndpointKind::Collection, Operation::Read) => operations.list,
         (EndpointKind::Collection, Operation::Create) => operations.create,
         (EndpointKind::Collection, Operation::Reorder) => operations.list && operations.replace,
@@ -214,7 +249,12 @@ pub(crate) fn allows(catalog: &Catalog, path: &NodePath, operation: Operation) -
     }
 }
 
-fn seal(sealer: &Sealer, path: &NodePath, pointer: &str, value: &mut Value) -> Result<(), Error> {
+pub(crate) fn seal(
+    sealer: &Sealer,
+    path: &NodePath,
+    pointer: &str,
+    value: &mut Value,
+) -> Result<(), Error> {
     use zeroize::Zeroize;
     let Some(Value::String(secret)) = value.pointer_mut(pointer) else {
         return Err(Error::Internal("a secret is no string"));

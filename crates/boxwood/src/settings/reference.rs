@@ -107,8 +107,8 @@ pub fn page() -> String {
          does not start.\n\
          \n\
          These have flags of their own: `listen` (`--listen`, repeatable), `data_dir` \
-         (`--data-dir`), `appliance` (`--appliance`), `log.filter` (`--log`), `insecure_http` \
-         (`--insecure-http`).\n",
+         (`--data-dir`), `appliance` (`--appliance`), `catalog` (`--catalog`), `log.filter` \
+         (`--log`), `insecure_http` (`--insecure-http`).\n",
     );
     let mut table = None;
     for setting in REGISTRY {

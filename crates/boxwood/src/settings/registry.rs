@@ -8,7 +8,7 @@ use super::ListenUrl;
 use super::Settings;
 use super::problem::Problem;
 use super::source::{Origin, Raw};
-use super::value::{Appliance, LogFormat, TransactionMode};
+use super::value::{LogFormat, TransactionMode};
 use crate::telemetry;
 
 /// All there is to know of a setting.
@@ -75,11 +75,18 @@ pub static REGISTRY: &[Setting] = &[
     Setting {
         name: "appliance",
         default: Preset::Same("sps-6.2"),
-        about: "The appliance to emulate; it picks the catalog and the transaction mode.",
+        about: "The appliance to emulate: the name of a catalog that is built in.",
         takes: Takes::Text {
-            accepted: "a product and a version, such as sps-6.2",
-            put: |s, text| Appliance::parse(text).map(|value| s.appliance = value),
+            accepted: "the name of a built-in catalog, such as sps-6.2",
+            put: |s, text| built_in(text).map(|()| s.appliance = text.to_owned()),
         },
+    },
+    Setting {
+        name: "catalog",
+        default: Preset::Same(""),
+        about: "The directory of a catalog of your own, in the place of a built-in one; \
+                docs/CATALOG.md teaches writing one.",
+        takes: Takes::File { put: |s, value| s.catalog = value },
     },
     Setting {
         name: "insecure_http",
@@ -110,8 +117,7 @@ pub static REGISTRY: &[Setting] = &[
     Setting {
         name: "transactions.mode",
         default: Preset::Same("auto"),
-        about: "One open transaction at a time, or many; auto is as the appliance's version does \
-                it.",
+        about: "One open transaction at a time, or many; auto is what the catalog says.",
         takes: Takes::Word {
             words: || words(TransactionMode::WORDS),
             put: |s, word| choose(TransactionMode::WORDS, word, &mut s.transactions.mode),
@@ -125,19 +131,19 @@ pub static REGISTRY: &[Setting] = &[
     },
     Setting {
         name: "sps.firmware_version",
-        default: Preset::Same("6.2.0"),
-        about: "The firmware_version that /api/info shows.",
+        default: Preset::Same(""),
+        about: "The firmware_version that /api/info shows; empty is what the catalog says.",
         takes: Takes::Text {
-            accepted: "1 to 64 printable characters",
+            accepted: "at most 64 printable characters",
             put: |s, text| printable(text).map(|value| s.sps.firmware_version = value),
         },
     },
     Setting {
         name: "sps.version",
-        default: Preset::Same("6 F2"),
-        about: "The version that /api/info shows.",
+        default: Preset::Same(""),
+        about: "The version that /api/info shows; empty is what the catalog says.",
         takes: Takes::Text {
-            accepted: "1 to 64 printable characters",
+            accepted: "at most 64 printable characters",
             put: |s, text| printable(text).map(|value| s.sps.version = value),
         },
     },
@@ -159,6 +165,12 @@ pub static REGISTRY: &[Setting] = &[
         default: Preset::Same("10485760"),
         about: "Largest request body.",
         takes: Takes::Count { from: 64, to: 1 << 30, put: |s, n| s.limits.body_bytes = size(n) },
+    },
+    Setting {
+        name: "limits.import_bytes",
+        default: Preset::Same("268435456"),
+        about: "Largest document that POST /boxwood/v1/import takes.",
+        takes: Takes::Count { from: 64, to: 1 << 34, put: |s, n| s.limits.import_bytes = size(n) },
     },
     Setting {
         name: "limits.json_depth",
@@ -459,11 +471,21 @@ fn words<T>(list: &[(&'static str, T)]) -> Vec<&'static str> {
     list.iter().map(|(word, _)| *word).collect()
 }
 
-fn printable(text: &str) -> Result<String, String> {
+/// A text to show; empty is none.
+fn printable(text: &str) -> Result<Option<String>, String> {
     match text.chars().count() {
-        1..=64 if !text.contains(char::is_control) => Ok(text.to_owned()),
-        _ => Err("it is empty, too long or has control characters".to_owned()),
+        0 => Ok(None),
+        1..=64 if !text.contains(char::is_control) => Ok(Some(text.to_owned())),
+        _ => Err("it is too long or has control characters".to_owned()),
     }
+}
+
+fn built_in(name: &str) -> Result<(), String> {
+    let known = catalog::Catalog::builtin_names();
+    if known.contains(&name) {
+        return Ok(());
+    }
+    Err(format!("it is none of {}", known.join(", ")))
 }
 
 /// The ranges above keep every count within the type; the limit is for a range widened carelessly.

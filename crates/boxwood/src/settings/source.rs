@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::problem::{Problem, nearest};
 use super::registry;
 use super::value::{Secret, SecretKey};
+use crate::command::remote;
 
 /// A value that some source gives to a name.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,7 +144,8 @@ pub fn variable(name: &str) -> String {
     format!("{PREFIX}{}", name.replace('.', "_").to_uppercase())
 }
 
-/// Collects the `BOXWOOD_*` variables, in the order of their names.
+/// Collects the `BOXWOOD_*` variables, in the order of their names. The password with which
+/// commands log in elsewhere is no setting, and none of the daemon's business.
 pub(super) fn read_environment(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     given: &mut Vec<Given>,
@@ -153,7 +155,7 @@ pub(super) fn read_environment(
     let mut ours: Vec<_> = environment
         .into_iter()
         .map(|(variable, value)| (variable.to_string_lossy().into_owned(), value))
-        .filter(|(variable, _)| variable.starts_with(PREFIX))
+        .filter(|(variable, _)| variable.starts_with(PREFIX) && variable != remote::PASSWORD)
         .collect();
     ours.sort();
     for (variable, value) in ours {

@@ -52,6 +52,7 @@ fn the_defaults_are_these() {
         listen,
         data_dir,
         appliance,
+        catalog,
         insecure_http,
         log,
         transactions,
@@ -68,15 +69,16 @@ fn the_defaults_are_these() {
     assert_eq!(mode, Mode::Serve);
     assert_eq!(listen, ["https://127.0.0.1:8443".parse::<ListenUrl>().unwrap()]);
     assert_eq!(data_dir.as_deref(), Some(Path::new("/var/lib/boxwood")));
-    assert_eq!(appliance.as_str(), "sps-6.2");
+    assert_eq!((appliance.as_str(), catalog), ("sps-6.2", None));
     assert!(!insecure_http);
     assert_eq!((log.filter.as_str(), log.format), ("info", LogFormat::Auto));
     assert_eq!(transactions.mode, TransactionMode::Auto);
     assert!(!sps.lenient_commit);
-    assert_eq!((sps.firmware_version.as_str(), sps.version.as_str()), ("6.2.0", "6 F2"));
+    assert_eq!((sps.firmware_version, sps.version), (None, None));
     assert_eq!(
         format!("{limits:?}"),
-        "Limits { head_bytes: 65536, headers: 64, body_bytes: 10485760, json_depth: 64, \
+        "Limits { head_bytes: 65536, headers: 64, body_bytes: 10485760, \
+         import_bytes: 268435456, json_depth: 64, \
          header_time: 10s, body_time: 30s, tls_time: 5s, connections: 512, \
          connections_per_address: 256, drain_time: 5s, sessions: 10000, \
          transaction_changes: 1000000, http2_streams: 64 }"
@@ -103,15 +105,14 @@ fn dev_has_its_own_defaults() {
 
 #[test]
 fn stronger_sources_win() {
-    let file =
-        "appliance = \"sps-6.0\"\n[limits]\nheaders = 11\nbody_seconds = 0.3\njson_depth = 10";
+    let file = "data_dir = \"/d\"\n[limits]\nheaders = 11\nbody_seconds = 0.3\njson_depth = 10";
     let variables = [("BOXWOOD_LIMITS_HEADERS", "12"), ("BOXWOOD_LIMITS_JSON_DEPTH", "20")];
     let flags = [("limits.headers", "13"), ("listen", "https://[::1]:1, http://localhost:2")];
     let settings = resolve(Mode::Serve, file, &variables, &flags).unwrap();
     assert_eq!(settings.limits.headers, 13);
     assert_eq!(settings.limits.json_depth, 20);
     assert_eq!(settings.limits.body_time, Duration::from_millis(300));
-    assert_eq!(settings.appliance.as_str(), "sps-6.0");
+    assert_eq!(settings.data_dir.as_deref(), Some(Path::new("/d")));
     let listen: Vec<String> = settings.listen.iter().map(ListenUrl::to_string).collect();
     assert_eq!(listen, ["https://[::1]:1", "http://localhost:2"]);
 }
@@ -241,15 +242,14 @@ fn a_missing_file_is_a_problem_beside_the_others() {
 }
 
 #[test]
-fn the_mode_of_transactions_follows_the_appliance() {
-    let concurrent = |appliance: &str, mode: &str| {
-        let flags = [("appliance", appliance), ("transactions.mode", mode)];
-        resolve(Mode::Serve, "", &[], &flags).unwrap().concurrent_transactions()
-    };
-    assert!(!concurrent("sps-6.2", "auto"));
-    assert!(concurrent("sps-7.5", "auto"));
-    assert!(concurrent("sps-6.2", "concurrent"));
-    assert!(!concurrent("sps-7.5", "exclusive"));
+fn a_catalog_goes_in_the_place_of_a_built_in_one() {
+    let settings = resolve(Mode::Serve, "", &[], &[("catalog", "lamp")]).unwrap();
+    assert_eq!(settings.catalog.as_deref(), Some(Path::new("lamp")));
+    let both = "--set catalog: `catalog` is given beside `appliance`; give the one or the other: a \
+                directory, or the name of a built-in catalog";
+    check_refused("appliance = \"sps-6.2\"", &[], &[("catalog", "lamp")], &[both]);
+    let bad = resolve(Mode::Dev, "", &[], &[("appliance", "sps-9.9")]).expect_err("refused");
+    assert!(bad.to_string().contains("it is none of sps-6.2"), "{bad}");
 }
 
 #[test]

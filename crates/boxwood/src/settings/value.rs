@@ -33,7 +33,7 @@ impl LogFormat {
 /// How many transactions may be open at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransactionMode {
-    /// As the emulated appliance's version does it.
+    /// As the catalog says.
     Auto,
     /// One at a time, opened explicitly.
     Exclusive,
@@ -48,54 +48,6 @@ impl TransactionMode {
         ("exclusive", TransactionMode::Exclusive),
         ("concurrent", TransactionMode::Concurrent),
     ];
-}
-
-/// The appliance to emulate, `sps-6.2`: a product and a version.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Appliance {
-    /// As given.
-    text: String,
-    major: u32,
-    minor: u32,
-}
-
-impl Appliance {
-    /// Reads `product-major.minor`. Whether there is a catalog for it is the catalogs' business.
-    ///
-    /// # Errors
-    ///
-    /// A sentence saying what is missing.
-    pub fn parse(text: &str) -> Result<Appliance, String> {
-        let read = || {
-            let (product, version) = text.rsplit_once('-')?;
-            let (major, minor) = version.split_once('.')?;
-            let named = !product.is_empty() && product.bytes().all(|b| b.is_ascii_lowercase());
-            let (major, minor) = (major.parse().ok()?, minor.parse().ok()?);
-            named.then(|| Appliance { text: text.to_owned(), major, minor })
-        };
-        read().ok_or_else(|| "it is not a product and a version".to_owned())
-    }
-
-    /// As given: `sps-6.2`.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// From SPS 6.9 on the first change opens a transaction, and many may be open.
-    pub fn has_concurrent_transactions(&self) -> bool {
-        (self.major, self.minor) >= (6, 9)
-    }
-
-    /// Before the default is applied.
-    pub(super) fn unset() -> Appliance {
-        Appliance { text: String::new(), major: 0, minor: 0 }
-    }
-}
-
-impl fmt::Display for Appliance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
 }
 
 /// A text that is not to be seen: wiped when dropped, and no part of any output.
@@ -162,20 +114,6 @@ impl fmt::Debug for SecretKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn appliances_and_their_transactions() {
-        for (text, concurrent) in
-            [("sps-5.7", false), ("sps-6.8", false), ("sps-6.9", true), ("sps-8.0", true)]
-        {
-            let appliance = Appliance::parse(text).unwrap();
-            assert_eq!(appliance.has_concurrent_transactions(), concurrent, "{text}");
-            assert_eq!(appliance.to_string(), text);
-        }
-        for text in ["", "sps", "sps-6", "-6.2", "sps-6.x", "SPS-6.2", "../sps-6.2", "sps-6.2.0"] {
-            Appliance::parse(text).expect_err(text);
-        }
-    }
 
     #[test]
     fn secrets_do_not_show() {

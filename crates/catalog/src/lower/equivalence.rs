@@ -4,6 +4,7 @@
 //! damaged a little: random JSON would be refused at its first member and prove nothing.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use config_tree::{Key, NodePath};
 use jsonschema::Validator;
@@ -14,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::check::{self, Secrets, text_faults};
 use crate::format::Format;
-use crate::schema::{JsonType, Members, Schema, Shape, compare};
+use crate::schema::{FragmentStep, JsonType, Members, Schema, Shape, compare};
 use crate::{Catalog, rule};
 
 // Rules that plain JSON Schema cannot state.
@@ -53,6 +54,12 @@ schema:
         branches:
           empty: {}
           open: {additionalProperties: true, properties: {value: {type: string}}}
+          opening:
+            x-switch: on
+            additionalProperties: true
+            properties:
+              on: {type: boolean}
+              may: {type: integer}
           group:
             x-switch: on
             required: [must]
@@ -82,11 +89,28 @@ schema:
         secret: {type: [string, "null"], x-null-when: {mode: none}}
         extra: {type: integer, x-required-when: {mode: [some, all]}}
         never: {type: integer, x-absent-when: {mode: all, extra: 1}}
+    opening:
+      x-switch: on
+      additionalProperties: true
+      required: [must]
+      properties:
+        on: {type: boolean}
+        must: {type: string}
+    guess:
+      x-union:
+        tag: kind
+        others: true
+        branches:
+          a: {required: [value], properties: {value: {type: integer}}}
     references:
       type: object
       additionalProperties: false
       x-exactly-one-of: [one, many]
       properties:
+        part: {x-reference: {collection: /boards, fragment: ports/*}}
+        pin:
+          type: [string, "null"]
+          x-reference: {collection: /boards, fragment: ports/*/pins/*}
         one: {type: [string, "null"], x-reference: /things}
         many: {type: array, items: {x-reference: /things}}
     map: {x-ordered-map: {type: integer, minimum: 0}}
@@ -98,6 +122,23 @@ fn catalogs() -> Vec<Catalog> {
         ("catalog.yaml", "name: test\ntitle: Test\n"),
         ("everything.yaml", EVERYTHING),
         (
+            "boards.yaml",
+            "kind: collection
+title: Boards
+operations: [create]
+schema:
+  type: object
+  additionalProperties: true
+  required: [ports]
+  properties:
+    ports:
+      x-ordered-map:
+        type: object
+        additionalProperties: false
+        properties: {pins: {x-ordered-map: {type: integer}}}
+",
+        ),
+        (
             "things.yaml",
             "kind: collection\ntitle: Things\nfidelity: opaque\noperations: [create]\n",
         ),
@@ -108,6 +149,19 @@ fn catalogs() -> Vec<Catalog> {
         .iter()
         .map(|name| Catalog::builtin(name).unwrap().unwrap_or_else(|error| panic!("{error}")));
     builtin.chain([own]).collect()
+}
+
+// Each schema once, with the first path that has it: many endpoints share one.
+fn schemas(catalogs: &[Catalog]) -> Vec<(String, &Schema)> {
+    let mut found: BTreeMap<String, (String, &Schema)> = BTreeMap::new();
+    for catalog in catalogs {
+        for endpoint in catalog.endpoints() {
+            let place = format!("{} {}", catalog.name(), endpoint.path());
+            let text = endpoint.schema().to_json_schema().to_string();
+            found.entry(text).or_insert((place, endpoint.schema()));
+        }
+    }
+    found.into_values().collect()
 }
 
 fn validator(schema: &Schema) -> Validator {
@@ -131,57 +185,55 @@ fn accepts(schema: &Schema, document: &Value) -> Result<(), Vec<crate::Violation
 
 #[test]
 fn the_interpreter_and_a_json_schema_library_accept_the_same() {
-    for catalog in catalogs() {
-        for endpoint in catalog.endpoints() {
-            let schema = endpoint.schema();
-            let validator = validator(schema);
-            let (valid, invalid) = (Cell::new(0), Cell::new(0));
-            let documents = (grown(schema), mutations());
-            let mut runner =
-                TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(600) });
-            let outcome = runner.run(&documents, |(mut document, mutations)| {
-                mutations.into_iter().for_each(|mutation| mutate(&mut document, mutation));
-                let ours = accepts(schema, &document);
-                let theirs = validator.is_valid(&document);
-                let count = if theirs { &valid } else { &invalid };
-                count.set(count.get() + 1);
-                prop_assert_eq!(ours.is_ok(), theirs, "{}\n{:?}", document, ours);
-                Ok(())
-            });
-            let (valid, invalid) = (valid.get(), invalid.get());
-            outcome.unwrap_or_else(|error| panic!("{}: {error}", endpoint.path()));
-            let opaque = schema.to_json_schema() == Schema::any_object().to_json_schema();
-            assert!(valid > 30, "{}: only {valid} documents were valid", endpoint.path());
-            assert!(opaque || invalid > 30, "{}: only {invalid} were not", endpoint.path());
-        }
+    for (place, schema) in schemas(&catalogs()) {
+        let validator = validator(schema);
+        let (valid, invalid) = (Cell::new(0), Cell::new(0));
+        let documents = (grown(schema), mutations());
+        let mut runner =
+            TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(600) });
+        let outcome = runner.run(&documents, |(mut document, mutations)| {
+            mutations.into_iter().for_each(|mutation| mutate(&mut document, mutation));
+            let ours = accepts(schema, &document);
+            let theirs = validator.is_valid(&document);
+            let count = if theirs { &valid } else { &invalid };
+            count.set(count.get() + 1);
+            prop_assert_eq!(ours.is_ok(), theirs, "{}\n{:?}", document, ours);
+            Ok(())
+        });
+        let (valid, invalid) = (valid.get(), invalid.get());
+        outcome.unwrap_or_else(|error| panic!("{place}: {error}"));
+        let opaque = schema.to_json_schema() == Schema::any_object().to_json_schema();
+        assert!(valid > 30, "{place}: only {valid} documents were valid");
+        assert!(opaque || invalid > 30, "{place}: only {invalid} were not");
     }
 }
 
 #[test]
 fn what_is_accepted_is_left_in_a_canonical_form() {
-    for catalog in catalogs() {
-        for endpoint in catalog.endpoints() {
-            let schema = endpoint.schema();
-            let mut runner =
-                TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(200) });
-            let outcome = runner.run(&grown(schema), |document| {
-                let root = NodePath::root();
-                if let Ok(once) = check::check(schema, &root, document, Secrets::Plain) {
-                    let twice = check::check(schema, &root, once.value.clone(), Secrets::Plain);
-                    prop_assert_eq!(twice.as_ref(), Ok(&once));
-                    for reference in &once.references {
-                        let found = once.value.pointer(&reference.pointer).and_then(Value::as_str);
-                        prop_assert_eq!(found, reference.target.key().map(Key::as_str));
-                        prop_assert_eq!(schema.references_at(&reference.pointer).is_empty(), false);
-                    }
-                    let mut secrets = Vec::new();
-                    check::secrets(schema, &once.value, &check::Trail::ROOT, &mut secrets);
-                    prop_assert_eq!(&secrets, &once.secrets);
+    for (place, schema) in schemas(&catalogs()) {
+        let mut runner =
+            TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(200) });
+        let outcome = runner.run(&grown(schema), |document| {
+            let root = NodePath::root();
+            if let Ok(once) = check::check(schema, &root, document, Secrets::Plain) {
+                let twice = check::check(schema, &root, once.value.clone(), Secrets::Plain);
+                prop_assert_eq!(twice.as_ref(), Ok(&once));
+                for reference in &once.references {
+                    let found = once.value.pointer(&reference.pointer).and_then(Value::as_str);
+                    let part = reference.fragment.iter().flat_map(|part| part.split('/'));
+                    let steps: Vec<&str> =
+                        reference.target.key().map(Key::as_str).into_iter().chain(part).collect();
+                    let named = steps.join(".");
+                    prop_assert_eq!(found, Some(named.as_str()));
+                    prop_assert_eq!(schema.references_at(&reference.pointer).is_empty(), false);
                 }
-                Ok(())
-            });
-            outcome.unwrap_or_else(|error| panic!("{}: {error}", endpoint.path()));
-        }
+                let mut secrets = Vec::new();
+                check::secrets(schema, &once.value, &check::Trail::ROOT, &mut secrets);
+                prop_assert_eq!(&secrets, &once.secrets);
+            }
+            Ok(())
+        });
+        outcome.unwrap_or_else(|error| panic!("{place}: {error}"));
     }
 }
 
@@ -190,7 +242,7 @@ fn what_is_accepted_is_left_in_a_canonical_form() {
 const RSA: (&str, &str) =
     (include_str!("../../tests/data/rsa.crt"), include_str!("../../tests/data/rsa.key"));
 
-const TEXTS: [&str; 22] = [
+const TEXTS: [&str; 38] = [
     "",
     "a",
     "ab",
@@ -211,6 +263,22 @@ const TEXTS: [&str; 22] = [
     "éü",
     "a/b",
     "@x",
+    "k1.ports.a",
+    "k1.ports.a.pins.b",
+    "k1.ports.@order",
+    "k1..a",
+    "/special/basic",
+    "America/New_York",
+    "2.3.5.32",
+    "http://tsa.example.com/",
+    "10:10",
+    "24:00",
+    "PROTOCOL/ARCHIVEDATE/",
+    "192.0.2.1/24",
+    "ssh-rsa AAAA= somebody",
+    "TLSv1_2",
+    "k1.interfaces.a",
+    "k1.interfaces.a.addresses.b",
     RSA.0,
     RSA.1,
 ];
@@ -223,9 +291,20 @@ fn numbers() -> Vec<Value> {
 
 // Documents that mostly fit the schema.
 fn grown(schema: &Schema) -> BoxedStrategy<Value> {
-    if schema.reference.is_some() {
-        let mut forms =
-            vec![json!("k1"), json!("k2"), json!({"key": "k1"}), json!({"key": "k1", "meta": {}})];
+    if let Some(reference) = &schema.reference {
+        let key = |member: &str| {
+            let steps = reference.fragment.iter().map(|step| match step {
+                FragmentStep::Name(name) => name,
+                FragmentStep::Any => "k",
+            });
+            json!(std::iter::once(member).chain(steps).collect::<Vec<_>>().join("."))
+        };
+        let mut forms = vec![
+            key("k1"),
+            key("k2"),
+            json!({"key": key("k1")}),
+            json!({"key": key("k1"), "meta": {}}),
+        ];
         forms.extend(schema.types.admits(JsonType::Null).then_some(Value::Null));
         return select(forms).boxed();
     }
@@ -279,10 +358,12 @@ fn grown_of(schema: &Schema, kind: JsonType) -> BoxedStrategy<Value> {
             }
             Shape::Members(members) => grown_members(members, None),
             Shape::Union(union) => {
-                proptest::strategy::Union::new(union.branches.iter().map(|branch| {
+                let other = json!({(union.tag.clone()): "another", "value": []});
+                let other = union.others.then(|| Just(other).boxed());
+                let known = union.branches.iter().map(|branch| {
                     grown_members(&branch.members, Some((union.tag.clone(), branch.tag.clone())))
-                }))
-                .boxed()
+                });
+                proptest::strategy::Union::new(known.chain(other)).boxed()
             }
             Shape::OrderedMap(item) => prop::collection::btree_map("[a-c]", grown(item), 0..3)
                 .prop_map(|members| {
@@ -382,6 +463,8 @@ fn mutations() -> impl Strategy<Value = Vec<Mutation>> {
         "never",
         "type",
         "must",
+        "on",
+        "kind",
     ]);
     let values = prop_oneof![
         2 => select(TEXTS.map(Value::from).to_vec()),

@@ -11,8 +11,8 @@ use super::{CATALOG_FILE, Def, File, Link, Reader};
 use crate::check::{self, Secrets};
 use crate::format::Format;
 use crate::schema::{
-    Branch, Condition, Identity, JsonType, Members, Pattern, Property, ReferenceRule, Schema,
-    SecretRule, Shape, TextRules, Types, Union,
+    Branch, Condition, FragmentStep, Identity, JsonType, Members, Pattern, Property, ReferenceRule,
+    Schema, SecretRule, Shape, TextRules, Types, Union,
 };
 use crate::suggest;
 use crate::yaml::{Data, Member, Node};
@@ -205,27 +205,41 @@ impl<'a> Reader<'a> {
             self.fault(file, member.line, message, "write `#/$defs/` and a name");
             return Schema::default();
         };
-        let found: Vec<(usize, &'a Member)> = self
-            .files
-            .iter()
-            .enumerate()
-            .filter(|(index, other)| *index == file || other.name == CATALOG_FILE)
-            .filter_map(|(index, other)| {
-                Some((index, other.node.member("$defs")?.node.member(name)?))
-            })
-            .collect();
-        match found.as_slice() {
-            [(index, def)] => Schema::clone(&self.def(*index, def, member.line)),
-            [] => {
+        match self.definition(file, name) {
+            Ok(Some((index, def))) => Schema::clone(&self.def(index, def, member.line)),
+            Ok(None) => {
                 let message =
                     format!("`$defs` of this file and of {CATALOG_FILE} have no `{name}`");
                 self.fault(file, member.line, message, "add it to one of them");
                 Schema::default()
             }
-            _ => {
+            Err(()) => {
                 let message = format!("`{name}` is defined here and in {CATALOG_FILE}");
                 self.fault(file, member.line, message, "rename the one of this file");
                 Schema::default()
+            }
+        }
+    }
+
+    // The schema that a name means in a file: its own, or that of the uppermost catalog that has
+    // one. A catalog may give a name another meaning than the one it builds on, but a file may not
+    // hide a name that its author could see.
+    fn definition(&self, file: usize, name: &str) -> Result<Option<(usize, &'a Member)>, ()> {
+        let def = |other: &'a File| other.node.member("$defs")?.node.member(name);
+        let files = self.files;
+        let shared: Vec<(usize, usize, &'a Member)> = files
+            .iter()
+            .enumerate()
+            .filter(|(_, other)| other.name == CATALOG_FILE)
+            .filter_map(|(index, other)| Some((index, other.layer, def(other)?)))
+            .collect();
+        let layer = files.get(file).map_or(0, |file| file.layer);
+        match files.get(file).filter(|file| file.name != CATALOG_FILE).and_then(def) {
+            Some(_) if shared.iter().any(|(_, other, _)| *other <= layer) => Err(()),
+            Some(own) => Ok(Some((file, own))),
+            None => {
+                let uppermost = shared.into_iter().max_by_key(|(_, layer, _)| *layer);
+                Ok(uppermost.map(|(index, _, def)| (index, def)))
             }
         }
     }
@@ -428,7 +442,7 @@ impl<'a> Reader<'a> {
         let special = ["x-union", "x-ordered-map"].map(|name| keywords.get(name));
         match special {
             [None, None] if stated => {
-                let closed = keywords.get("x-switch").map(|_| "an optional group");
+                let closed = keywords.get("x-switch").is_some();
                 self.members(file, keywords, at_top, closed)
                     .map_or(Shape::Any, |members| Shape::Members(Arc::new(members)))
             }
@@ -457,7 +471,7 @@ impl<'a> Reader<'a> {
         file: usize,
         keywords: &Keywords<'a>,
         at_top: bool,
-        closed: Option<&str>,
+        closed: bool,
     ) -> Option<Members> {
         let mut members = Members::none();
         if let Some(properties) = keywords.get("properties") {
@@ -506,19 +520,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn openness(&mut self, file: usize, keywords: &Keywords<'a>, closed: Option<&str>) -> bool {
-        match (keywords.get("additionalProperties"), closed) {
-            (Some(_), None) => self.flag(file, keywords, "additionalProperties"),
-            (None, Some(_)) => false,
-            (Some(member), Some(what)) => {
-                let open = self.flag(file, keywords, "additionalProperties");
-                if open && keywords.get("x-switch").is_some() {
-                    let message = format!("{what} has no further members");
-                    self.fault(file, member.line, message, "remove `additionalProperties`");
-                }
-                open
-            }
-            (None, None) => {
+    fn openness(&mut self, file: usize, keywords: &Keywords<'a>, closed: bool) -> bool {
+        match keywords.get("additionalProperties") {
+            Some(_) => self.flag(file, keywords, "additionalProperties"),
+            None if closed => false,
+            None => {
                 let message = "the members are listed, but not whether others may stand there";
                 let remedy =
                     "add `additionalProperties: false` to refuse unknown members, or `true`";
@@ -671,14 +677,15 @@ impl<'a> Reader<'a> {
     }
 
     fn union(&mut self, file: usize, member: &'a Member, at_top: bool) -> Option<Union> {
+        const PARTS: [&str; 3] = ["tag", "branches", "others"];
         let remedy =
             "state `tag:` with a name and `branches:` with a schema for each value of the tag";
         let mut parts = BTreeMap::new();
         for part in member.node.as_map().unwrap_or_default() {
-            if part.name == "tag" || part.name == "branches" {
+            if PARTS.contains(&part.name.as_str()) {
                 parts.insert(part.name.as_str(), part);
             } else {
-                let near = suggest::hint(&part.name, ["tag", "branches"]);
+                let near = suggest::hint(&part.name, PARTS);
                 let message = format!("unknown keyword `{}`{near}", part.name);
                 self.fault(file, part.line, message, remedy);
             }
@@ -693,8 +700,9 @@ impl<'a> Reader<'a> {
             self.fault(file, member.line, "the union has no branches", remedy);
             return None;
         };
+        let others = parts.get("others").is_some_and(|part| self.boolean(file, part));
         let branches = branches.iter().map(|b| self.branch(file, b, &tag, at_top)).collect();
-        Some(Union { tag, branches })
+        Some(Union { tag, branches, others })
     }
 
     fn branch(&mut self, file: usize, member: &'a Member, tag: &str, at_top: bool) -> Branch {
@@ -734,7 +742,7 @@ impl<'a> Reader<'a> {
                 "put another value under a property, such as `value`",
             );
         }
-        if let Some(members) = self.members(file, &keywords, at_top, Some("a branch")) {
+        if let Some(members) = self.members(file, &keywords, at_top, true) {
             branch.members = members;
         }
         if branch.members.property(tag).is_some() {
@@ -761,24 +769,22 @@ impl<'a> Reader<'a> {
                 self.fault(file, other.line, message, "remove it: a reference is a key");
             }
         }
-        let remedy = "write the path of a collection, or `collection:` with it and `secret:`";
-        let (path, secret) = match &member.node.data {
-            Data::Text(path) => (Some((path.as_str(), member.line)), None),
-            Data::Map(parts) => {
-                for part in parts.iter().filter(|p| p.name != "collection" && p.name != "secret") {
-                    let near = suggest::hint(&part.name, ["collection", "secret"]);
-                    self.fault(
-                        file,
-                        part.line,
-                        format!("unknown keyword `{}`{near}", part.name),
-                        remedy,
-                    );
-                }
-                let path = member.node.member("collection");
-                let path = path.and_then(|part| Some((part.node.as_text()?, part.line)));
-                (path, member.node.member("secret"))
+        const PARTS: [&str; 3] = ["collection", "fragment", "secret"];
+        let remedy =
+            "write the path of a collection, or `collection:` with it and `fragment:` or `secret:`";
+        for part in member.node.as_map().unwrap_or_default() {
+            if !PARTS.contains(&part.name.as_str()) {
+                let message =
+                    format!("unknown keyword `{}`{}", part.name, suggest::hint(&part.name, PARTS));
+                self.fault(file, part.line, message, remedy);
             }
-            _ => (None, None),
+        }
+        let path = match &member.node.data {
+            Data::Text(path) => Some((path.as_str(), member.line)),
+            _ => {
+                let part = member.node.member("collection");
+                part.and_then(|part| Some((part.node.as_text()?, part.line)))
+            }
         };
         let Some((path, line)) = path else {
             self.fault(file, member.line, "the reference names no collection", remedy);
@@ -791,10 +797,34 @@ impl<'a> Reader<'a> {
                 return None;
             }
         };
-        let secret = secret.and_then(|part| self.secret_rule(file, part));
-        let rule = Arc::new(ReferenceRule { collection, secret });
+        let secret = member.node.member("secret").and_then(|part| self.secret_rule(file, part));
+        let fragment = member.node.member("fragment");
+        if let (Some(part), Some(_)) = (fragment, &secret) {
+            let message = "a reference to a part of a body asks nothing of a secret";
+            self.fault(file, part.line, message, "keep `fragment` or `secret`");
+        }
+        let fragment = fragment.map(|part| self.fragment(file, part)).unwrap_or_default();
+        let rule = Arc::new(ReferenceRule { collection, fragment, secret });
         self.links.push(Link { file, line, rule: Arc::clone(&rule) });
         Some(rule)
+    }
+
+    fn fragment(&mut self, file: usize, part: &'a Member) -> Vec<FragmentStep> {
+        let text = self.text_of(file, part).unwrap_or_default();
+        let step = |step: &str| match step {
+            "*" => Some(FragmentStep::Any),
+            "" => None,
+            name if name.starts_with('@') || name.contains(['.', '*']) => None,
+            name => Some(FragmentStep::Name(name.to_owned())),
+        };
+        let steps: Option<Vec<FragmentStep>> = text.split('/').map(step).collect();
+        if steps.is_none() && part.node.as_text().is_some() {
+            let message = "this is no way into a body";
+            let remedy = "write the names of members, and `*` for the keys of an ordered map, \
+                          such as `interfaces/*/addresses/*`";
+            self.fault(file, part.line, message, remedy);
+        }
+        steps.unwrap_or_default()
     }
 
     fn secret_rule(&mut self, file: usize, part: &'a Member) -> Option<SecretRule> {

@@ -77,8 +77,8 @@ fn each_fault_of_a_schema_has_its_line_and_sentence() {
             &["it.yaml:5 the switch `on` is no boolean"],
         ),
         (
-            "x-switch: on\nadditionalProperties: true\nproperties: {on: {type: boolean}}",
-            &["it.yaml:6 an optional group has no further members"],
+            "x-switch: on\nadditionalProperties: maybe\nproperties: {on: {type: boolean}}",
+            &["it.yaml:6 `additionalProperties` is a text"],
         ),
         ("x-union: {branches: {a: {}}}", &["it.yaml:5 the union has no tag"]),
         ("x-union: {tag: t}", &["it.yaml:5 the union has no branches"]),
@@ -237,7 +237,7 @@ fn each_fault_of_a_file_has_its_line_and_sentence() {
                     "kind: object\ntitle: A\noperations: [list]\nfidelity: opaque\ndefault: {}\n",
                 ),
             ],
-            &["a.yaml:3 `operations` says nothing about an object"],
+            &["a.yaml:3 \"list\" is no operation of this kind"],
         ),
         (
             &[CATALOG, ("a.yaml", "kind: collection\ntitle: A\nfidelity: opaque\n")],
@@ -252,7 +252,7 @@ fn each_fault_of_a_file_has_its_line_and_sentence() {
                 ),
             ],
             &[
-                "a.yaml:5 \"creat\" is no operation; did you mean `create`?",
+                "a.yaml:5 \"creat\" is no operation of this kind; did you mean `create`?",
                 "a.yaml:6 `key` cannot be \"number\"",
                 "a.yaml:7 `exclusive` is a number",
             ],
@@ -360,14 +360,14 @@ fn the_report_reads_as_a_list() {
         "the catalog has 3 faults\n\
          a.yaml:1: `title` is missing; add it\n\
          a.yaml:1: this is a folder, but `a/` has no files; add its children, or remove it\n\
-         a.yaml:2: unknown keyword `titel`; did you mean `title`?; use one of kind, title, description, fidelity, source, schema, default, examples, operations, key, lifetime, exclusive"
+         a.yaml:2: unknown keyword `titel`; did you mean `title`?; use one of kind, title, description, fidelity, source, schema, default, examples, operations, key, lifetime, exclusive, members"
     );
 }
 
 #[test]
 fn a_folder_on_disk_is_read_whole() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/catalogs/sps-6.2");
-    assert_eq!(Catalog::load(&dir).unwrap().endpoints().count(), 14);
+    assert_eq!(Catalog::load(&dir).unwrap().endpoints().count(), 94);
     let error = Catalog::load(&dir.join("missing")).unwrap_err();
     assert!(error.to_string().contains("the folder cannot be read"), "{error}");
     let odd = Path::new(env!("CARGO_TARGET_TMPDIR")).join("odd-catalog");
@@ -387,7 +387,9 @@ fn the_example_of_the_manual_works_as_it_says() {
         let (name, text) = block.split_once('\n').unwrap();
         (name.to_owned(), text.split("```").next().unwrap().to_owned())
     });
-    let catalog = Catalog::from_files(files).unwrap_or_else(|error| panic!("{error}"));
+    let files: Vec<(String, String)> = files.collect();
+    assert_eq!(files, Catalog::example_files(), "what the manual shows is what one begins with");
+    let catalog = Catalog::from_files(files.clone()).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((catalog.endpoints().count(), catalog.default_mode()), (4, "concurrent"));
     let said = |at: &str, body| {
         let violations = catalog.check_body(&crate::support::path(at), body).unwrap_err();
@@ -401,4 +403,9 @@ fn the_example_of_the_manual_works_as_it_says() {
         said("/remote", serde_json::json!({"enabled": true})),
         ["`host` is required when `enabled` is true", "`token` is required when `enabled` is true",]
     );
+    let misspelt =
+        files.into_iter().map(|(name, text)| (name, text.replace("minimum: 1,", "minimun: 1,")));
+    let error = Catalog::from_files(misspelt).unwrap_err();
+    assert_eq!(error.faults.len(), 1);
+    assert!(manual.contains(&error.faults[0].to_string()), "{error}");
 }

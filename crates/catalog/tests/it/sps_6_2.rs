@@ -567,6 +567,35 @@ fn the_folders_are_those_of_the_guide() {
         paths,
         [
             "/",
+            "/aaa",
+            "/aaa/acls",
+            "/aaa/local_database",
+            "/aaa/local_database/groups",
+            "/aaa/local_database/users",
+            "/aaa/settings",
+            "/alerting",
+            "/alerting/system_alerts",
+            "/alerting/traffic_alerts",
+            "/datetime",
+            "/datetime/ntp_servers",
+            "/datetime/timezone",
+            "/http",
+            "/http/channel_policies",
+            "/http/options",
+            "/http/settings_policies",
+            "/ica",
+            "/ica/channel_policies",
+            "/ica/options",
+            "/ica/settings_policies",
+            "/local_services",
+            "/local_services/admin_web",
+            "/local_services/analytics",
+            "/local_services/cluster",
+            "/local_services/indexer",
+            "/local_services/postgresql",
+            "/local_services/snmp_agent",
+            "/local_services/ssh",
+            "/local_services/user_web",
             "/management",
             "/management/certificates",
             "/management/disk_fillup_prevention",
@@ -575,10 +604,61 @@ fn the_folders_are_those_of_the_guide() {
             "/management/snmp",
             "/management/snmp/trap",
             "/management/soap",
+            "/management/splunk_forwarder",
             "/management/syslog",
+            "/management/universal_siem_forwarder",
             "/management/webinterface",
+            "/network",
+            "/network/dns",
+            "/network/ip_forwarding_rule_pairs",
+            "/network/naming",
+            "/network/nics",
+            "/network/routing",
             "/passwords",
+            "/plugins",
+            "/plugins/aa",
+            "/plugins/credentialstore",
+            "/policies",
+            "/policies/analytics",
+            "/policies/archive_cleanup_policies",
+            "/policies/audit_policies",
+            "/policies/backup_policies",
+            "/policies/content_policies",
+            "/policies/credentialstores",
+            "/policies/indexing",
+            "/policies/ldap_servers",
+            "/policies/signing_cas",
+            "/policies/time_policies",
+            "/policies/trusted_ca_lists",
+            "/policies/user_databases",
+            "/policies/userlists",
+            "/policies/usermapping_policies",
             "/private_keys",
+            "/rdp",
+            "/rdp/channel_policies",
+            "/rdp/connections",
+            "/rdp/domain_membership",
+            "/rdp/options",
+            "/rdp/settings_policies",
+            "/reporting",
+            "/reporting/content_subchapters",
+            "/reporting/custom_subchapters",
+            "/reporting/predefined_reports",
+            "/reporting/reports",
+            "/reporting/statistics_subchapters",
+            "/ssh",
+            "/ssh/authentication_policies",
+            "/ssh/channel_policies",
+            "/ssh/connections",
+            "/ssh/options",
+            "/ssh/settings_policies",
+            "/telnet",
+            "/telnet/channel_policies",
+            "/telnet/options",
+            "/troubleshooting",
+            "/vnc",
+            "/vnc/channel_policies",
+            "/vnc/options",
             "/x509",
         ]
     );
@@ -613,7 +693,7 @@ fn a_fresh_appliance_is_valid_and_mints_its_certificates() {
         tree.object_create(&at, body, None).unwrap();
     }
     assert_eq!(catalog.check_tree(&tree, &Sealed), []);
-    assert_eq!(tree.len(), 11);
+    assert_eq!(tree.len(), 51);
 }
 
 #[test]
@@ -621,7 +701,7 @@ fn what_cannot_be_minted_is_left_out_with_its_object() {
     let catalog = sps();
     let bodies = catalog.factory(&mut |_, _| None);
     assert!(!bodies.iter().any(|(at, _)| *at == path("/management/certificates")));
-    assert_eq!(bodies.len(), 7);
+    assert_eq!(bodies.len(), 47);
 }
 
 #[test]
@@ -729,6 +809,6 @@ fn a_missing_target_and_a_missing_object_are_told() {
     );
     let missing: Vec<NodePath> =
         catalog.check_tree(&catalog.skeleton(), &Sealed).into_iter().map(|v| v.path).collect();
-    assert_eq!(missing.len(), 8);
+    assert_eq!(missing.len(), 48);
     assert!(missing.contains(&mail));
 }

@@ -50,7 +50,8 @@ pub(crate) fn segments(path: &str) -> Option<Vec<String>> {
     path.split('/').filter(|segment| !segment.is_empty()).map(decode).collect()
 }
 
-fn decode(segment: &str) -> Option<String> {
+/// A percent-encoded text, decoded once; `None` where it is none, or has control characters.
+pub(crate) fn decode(segment: &str) -> Option<String> {
     if !segment.contains('%') {
         return Some(segment.to_owned());
     }

@@ -28,6 +28,11 @@ impl Call<'_> {
         self.expect_method(allow)?;
         let answer = match self.head.method {
             Method::OPTIONS => self.options(allow),
+            Method::POST if engine.allows(path, Operation::Append) => {
+                let element = self.json_needed(body).await?;
+                let view = engine.node_append(session, path, element)?;
+                self.show(StatusCode::CREATED, &view, path)?
+            }
             Method::POST => {
                 let value = self.json_needed(body).await?;
                 let (created, view) = engine.node_create(session, path, value)?;
@@ -122,7 +127,7 @@ impl Call<'_> {
         let allows = |operation| self.service.engine.allows(path, operation);
         Allow {
             get: allows(Operation::Read),
-            post: allows(Operation::Create),
+            post: allows(Operation::Create) || allows(Operation::Append),
             put: allows(Operation::Replace),
             delete: allows(Operation::Delete),
         }

@@ -1,6 +1,7 @@
 //! What the appliance says about itself, mostly to anybody.
 
-use serde_json::json;
+use config_tree::{Body, NodePath, Tree};
+use serde_json::{Value, json};
 
 use super::Call;
 use crate::respond::Answer;
@@ -24,17 +25,22 @@ impl Call<'_> {
     /// `/api/info`: little for everybody, more for those who are logged in.
     pub(super) fn info(&self) -> Answer {
         let options = &self.service.options;
+        let running = self.service.engine.running();
+        // The appliance's names are configuration; until they are set, the service has some.
+        let naming = naming(&running.tree);
+        let named = |member: &str| naming.get(member).and_then(Value::as_str);
+        let domain = named("domainname").unwrap_or(&options.domain_name);
         let mut body = json!({
-            "domainname": options.domain_name,
-            "hostname": options.host_name,
-            "nickname": null,
-            "support_link": format!("mailto:administrator@{}", options.domain_name),
+            "domainname": domain,
+            "hostname": named("hostname").unwrap_or(&options.host_name),
+            "nickname": named("nickname"),
+            "support_link": format!("mailto:administrator@{domain}"),
         });
         let mut meta = json!({ "href": "/api/info", "parent": "/api" });
         if let Some(login) = &self.login {
             body["analytics_enabled"] = json!(false);
             body["build_date"] = json!(options.build_date);
-            body["config_hash"] = json!(config_hash(&self.service.engine.running().tree));
+            body["config_hash"] = json!(config_hash(&running.tree));
             body["firmware_version"] = json!(options.firmware_version);
             body["roles"] = json!(login.account.groups);
             body["version"] = json!(options.version);
@@ -44,8 +50,14 @@ impl Call<'_> {
     }
 }
 
+fn naming(tree: &Tree) -> Value {
+    let path = NodePath::from_segments(["network", "naming"]);
+    let body = path.ok().and_then(|path| tree.body(&path).map(Body::value));
+    body.unwrap_or(Value::Null)
+}
+
 /// 32 hexadecimal digits that change with the committed configuration, as on the appliance.
-fn config_hash(tree: &config_tree::Tree) -> String {
+pub(crate) fn config_hash(tree: &Tree) -> String {
     let hash = blake3::hash(&tree.digest().to_bytes());
     hash.to_hex().chars().take(32).collect()
 }

@@ -30,6 +30,7 @@ use crate::session::Login;
 use crate::transport::{Request, RequestBody};
 
 pub(crate) use authentication::{Credentials, SESSION_ID};
+pub(crate) use info::config_hash;
 use route::{Route, RouteError};
 
 /// A request on its way to a verb.

@@ -9,22 +9,76 @@
 //! the buffer goes through [`grow`], because a plain `Vec` leaves its old copy behind in freed memory.
 //! The pieces hyper read from the socket are out of our reach: this is hygiene, not a guarantee.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming, SizeHint};
+use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
 /// The first piece of memory set aside for a body: what a client merely announces costs no more.
 const FIRST_CAPACITY: usize = 16 * 1024;
 
+/// How long a refused client that has stopped sending is waited for.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// A body that has not been read yet.
 pub struct RequestBody(Source);
 
 enum Source {
-    Wire(Incoming),
+    Wire(Wire),
     Memory(Full<Bytes>),
+}
+
+/// A body on its way, which is not lost when nobody reads it to its end: see [`Unread`].
+#[derive(Debug)]
+struct Wire {
+    // `None` only while it is dropped.
+    body: Option<Incoming>,
+    unread: Unread,
+}
+
+/// Where a body goes that was not read to its end.
+///
+/// Closing a connection while bytes of a body are still on their way resets it, and the reset takes
+/// the answer away with it: the client sees a broken pipe instead of the refusal, and sends all of
+/// it again. So whoever answers discards the rest.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Unread(Arc<Mutex<Option<Incoming>>>);
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if let Some(body) = self.body.take().filter(|body| !body.is_end_stream()) {
+            *self.unread.0.lock() = Some(body);
+        }
+    }
+}
+
+impl Unread {
+    /// Reads the rest of the body and drops it, in the background: at most so many bytes, for at
+    /// most so long.
+    pub(crate) fn discard(&self, max_bytes: usize, deadline: Duration) {
+        let Some(mut body) = self.0.lock().take() else {
+            return;
+        };
+        let discarding = async move {
+            let mut discarded = 0;
+            while let Ok(Some(Ok(frame))) = tokio::time::timeout(LINGER, body.frame()).await {
+                discarded += frame.data_ref().map_or(0, Bytes::len);
+                if discarded > max_bytes {
+                    return;
+                }
+            }
+        };
+        tokio::spawn(tokio::time::timeout(deadline, discarding));
+    }
+
+    /// Forgets the body, which closes the connection.
+    pub(crate) fn forget(&self) {
+        drop(self.0.lock().take());
+    }
 }
 
 /// Why a body could not be read.
@@ -54,7 +108,9 @@ pub enum BodyError {
 impl std::fmt::Debug for RequestBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let hint = match &self.0 {
-            Source::Wire(body) => body.size_hint(),
+            Source::Wire(Wire { body, .. }) => {
+                body.as_ref().map_or_else(SizeHint::default, Body::size_hint)
+            }
             Source::Memory(body) => body.size_hint(),
         };
         f.debug_tuple("RequestBody").field(&hint).finish()
@@ -62,8 +118,8 @@ impl std::fmt::Debug for RequestBody {
 }
 
 impl RequestBody {
-    pub(crate) fn wire(incoming: Incoming) -> Self {
-        Self(Source::Wire(incoming))
+    pub(crate) fn wire(incoming: Incoming, unread: Unread) -> Self {
+        Self(Source::Wire(Wire { body: Some(incoming), unread }))
     }
 
     /// A body already in memory, for tests of handlers.
@@ -75,7 +131,9 @@ impl RequestBody {
     /// to be empty.
     pub fn is_empty(&self) -> bool {
         match &self.0 {
-            Source::Wire(body) => body.is_end_stream() || body.size_hint().exact() == Some(0),
+            Source::Wire(Wire { body, .. }) => body
+                .as_ref()
+                .is_none_or(|body| body.is_end_stream() || body.size_hint().exact() == Some(0)),
             Source::Memory(body) => body.is_end_stream(),
         }
     }
@@ -88,8 +146,13 @@ impl RequestBody {
     ) -> Result<Zeroizing<Vec<u8>>, BodyError> {
         let collecting = async {
             match self.0 {
-                Source::Wire(body) => collect(body, max_bytes, BodyError::Broken).await,
-                Source::Memory(body) => collect(body, max_bytes, |never| match never {}).await,
+                Source::Wire(mut wire) => match &mut wire.body {
+                    Some(body) => collect(body, max_bytes, BodyError::Broken).await,
+                    None => Ok(Zeroizing::default()),
+                },
+                Source::Memory(mut body) => {
+                    collect(&mut body, max_bytes, |never| match never {}).await
+                }
             }
         };
         match tokio::time::timeout(deadline, collecting).await {
@@ -100,7 +163,7 @@ impl RequestBody {
 }
 
 async fn collect<B>(
-    mut body: B,
+    body: &mut B,
     max_bytes: usize,
     broken: impl Fn(B::Error) -> BodyError,
 ) -> Result<Zeroizing<Vec<u8>>, BodyError>

@@ -36,6 +36,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::body::Unread;
 use super::{Limits, RequestBody};
 
 /// hyper refuses a smaller read buffer.
@@ -161,6 +162,9 @@ fn check_expectation(headers: &HeaderMap) -> Result<(), HeadError> {
     }
 }
 
+/// How much of a refused body is read and dropped at least, so that its sender sees the refusal.
+const DISCARD_BYTES: usize = 16 * 1024 * 1024;
+
 /// What a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
@@ -190,14 +194,23 @@ pub(crate) async fn serve<H, IO>(
 {
     let watchdog = Watchdog::new();
     let io = WatchedIo { io, watchdog: watchdog.clone() };
+    let service_limits = Arc::clone(&limits);
     let service = {
         let watchdog = watchdog.clone();
         service_fn(move |request: http::Request<Incoming>| {
-            let handler = Arc::clone(&handler);
+            let (handler, limits) = (Arc::clone(&handler), Arc::clone(&service_limits));
             // Taken here and not inside the future: a request counts from the moment it is known.
             let busy = watchdog.request_begins();
             async move {
-                let response = answer(&*handler, request, peer).await;
+                let unread = Unread::default();
+                // A client that waits to be told to go on sends nothing that could be discarded.
+                let waits = request.headers().contains_key(header::EXPECT);
+                let response = answer(&*handler, request, peer, unread.clone()).await;
+                if waits {
+                    unread.forget();
+                } else {
+                    unread.discard(limits.body_bytes.max(DISCARD_BYTES), limits.body_timeout);
+                }
                 drop(busy);
                 Ok::<_, Infallible>(response)
             }
@@ -248,11 +261,12 @@ async fn answer<H: Handler>(
     handler: &H,
     request: http::Request<Incoming>,
     peer: Peer,
+    unread: Unread,
 ) -> http::Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let request = Request {
         head,
-        body: RequestBody::wire(body),
+        body: RequestBody::wire(body, unread),
         peer: peer.address,
         secure: peer.secure,
         client_certificate: None,

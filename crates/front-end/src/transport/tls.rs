@@ -126,6 +126,11 @@ impl CertificateSlot {
         Ok(())
     }
 
+    /// Whether there is a certificate to show.
+    pub fn is_filled(&self) -> bool {
+        self.pair.load().is_some()
+    }
+
     /// Whether this pair could be [`set`](Self::set), without setting it.
     pub fn check(certificate_pem: &str, private_key_pem: &str) -> Result<(), TlsError> {
         checked_pair(certificate_pem, private_key_pem).map(drop)

@@ -14,6 +14,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use blake3::{Hash, Hasher};
 use config_tree::{Key, Kind, Node, NodePath, Tree, TreeDigest};
@@ -43,6 +44,9 @@ pub struct CheckpointDir {
     witness: Witness,
     // Held while a file is written and old ones are taken away, and while files are checked.
     busy: Mutex<()>,
+    // The newest checkpoint that was read back and found right since the folder was opened, or 0.
+    // It stays while it is that, as what came before it may be gone.
+    verified: AtomicU64,
 }
 
 /// A tree that was read from a file, with what the file says of its place in the chain.
@@ -62,7 +66,7 @@ impl CheckpointDir {
         let path = path.into();
         create_folder(&path)?;
         let witness = Witness::open(path.join(WITNESS))?;
-        let dir = Self { path, witness, busy: Mutex::new(()) };
+        let dir = Self { path, witness, busy: Mutex::new(()), verified: AtomicU64::new(0) };
         dir.remove_unfinished()?;
         Ok(dir)
     }
@@ -123,10 +127,39 @@ impl CheckpointDir {
         read_lines(lines, number, skeleton).map_err(|problem| problem.at(&path, number))
     }
 
+    /// Checks a checkpoint without making a tree of it, which would need the memory of another
+    /// one; gives its place in the chain.
+    pub(super) fn check(&self, number: RevisionNumber) -> Result<(Hash, TreeDigest), StoreError> {
+        let path = self.file(number);
+        let file = File::open(&path)
+            .map_err(StoreError::io(format!("open the checkpoint {}", path.display())))?;
+        let mut lines = Lines::new(BufReader::with_capacity(1 << 20, file));
+        check_lines(&mut lines, number).map_err(|problem| problem.at(&path, number))
+    }
+
     /// Keeps others from writing and removing files while `check` looks at them.
     pub(super) fn undisturbed<T>(&self, check: impl FnOnce() -> T) -> T {
         let _busy = self.busy.lock();
         check()
+    }
+
+    /// The same, unless somebody is at it already.
+    pub(super) fn try_undisturbed<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        let _busy = self.busy.try_lock()?;
+        Some(work())
+    }
+
+    /// The newest checkpoint that is known to be right.
+    pub(super) fn verified(&self) -> Option<RevisionNumber> {
+        match self.verified.load(Ordering::Acquire) {
+            0 => None,
+            number => Some(RevisionNumber::new(number)),
+        }
+    }
+
+    /// Says that a checkpoint was read and belongs to the chain.
+    pub(super) fn is_right(&self, number: RevisionNumber) {
+        self.verified.fetch_max(number.get(), Ordering::AcqRel);
     }
 
     fn names(&self) -> Result<Vec<String>, StoreError> {
@@ -140,7 +173,8 @@ impl CheckpointDir {
 
     fn remove_old(&self) -> Result<(), StoreError> {
         let numbers = self.numbers()?;
-        for number in numbers.iter().rev().skip(KEPT) {
+        let spared = self.verified();
+        for number in numbers.iter().rev().skip(KEPT).filter(|number| Some(**number) != spared) {
             self.remove(&self.file(*number))?;
         }
         Ok(())
@@ -274,11 +308,10 @@ impl Problem {
     }
 }
 
-fn read_lines<R: Read>(
-    mut lines: Lines<R>,
+fn read_header<R: Read>(
+    lines: &mut Lines<R>,
     number: RevisionNumber,
-    skeleton: &Tree,
-) -> Result<Checkpoint, Problem> {
+) -> Result<(Hash, TreeDigest), Problem> {
     lines.next()?;
     let header: Header<'_> = lines.parse()?;
     if header.boxwood_checkpoint != FORMAT {
@@ -290,8 +323,26 @@ fn read_lines<R: Read>(
     let chain = Hash::from_hex(header.chain.as_bytes());
     let chain = chain.map_err(|_| lines.damaged("the chain hash is no hash"))?;
     let digest = TreeDigest::from_hex(&header.digest);
-    let digest = digest.ok_or_else(|| lines.damaged("the digest is no digest"))?;
+    Ok((chain, digest.ok_or_else(|| lines.damaged("the digest is no digest"))?))
+}
 
+fn check_lines<R: Read>(
+    lines: &mut Lines<R>,
+    number: RevisionNumber,
+) -> Result<(Hash, TreeDigest), Problem> {
+    let place = read_header(lines, number)?;
+    while !lines.at_trailer()? {
+        lines.parse::<Line<'_>>()?;
+    }
+    Ok(place)
+}
+
+fn read_lines<R: Read>(
+    mut lines: Lines<R>,
+    number: RevisionNumber,
+    skeleton: &Tree,
+) -> Result<Checkpoint, Problem> {
+    let (chain, digest) = read_header(&mut lines, number)?;
     let mut planting = Planting { tree: skeleton.clone(), parent: None };
     let mut problem = None;
     while !lines.at_trailer()? {

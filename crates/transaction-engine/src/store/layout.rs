@@ -21,6 +21,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::StoreError;
+use super::side::{ANSWER_PREFIX, AWAITING_KEY, EXPIRY_PREFIX, SIDE_KEY, TAG_PREFIX};
 use crate::revision::{RevisionNumber, RevisionRecord, Timestamp};
 
 /// The version of everything described here.
@@ -44,6 +45,9 @@ pub(super) const CHAIN_PREFIX: &[u8] = b"c/";
 pub(super) fn chain_key(number: RevisionNumber) -> Vec<u8> {
     [CHAIN_PREFIX, &number.get().to_be_bytes()].concat()
 }
+
+/// Before all chunks of all records.
+pub(super) const RECORD_PREFIX: &[u8] = b"r/";
 
 pub(super) fn record_prefix(number: RevisionNumber) -> Vec<u8> {
     [b"r/".as_slice(), &number.get().to_be_bytes(), b"/"].concat()
@@ -73,12 +77,17 @@ pub(super) enum KeyKind {
     Chain,
     Chunk(RevisionNumber),
     Commit,
+    Side,
 }
 
 /// Says what a key is for; `None` when it is none of ours.
 pub(super) fn kind_of(key: &[u8]) -> Option<KeyKind> {
     match key {
         b"f" | b"h" | b"o" => Some(KeyKind::Single),
+        key if key == SIDE_KEY || key == AWAITING_KEY => Some(KeyKind::Side),
+        key if [TAG_PREFIX, ANSWER_PREFIX, EXPIRY_PREFIX].iter().any(|p| key.starts_with(p)) => {
+            Some(KeyKind::Side)
+        }
         [b'c', b'/', number @ ..] if number.len() == 8 => Some(KeyKind::Chain),
         [b'i', b'/', id @ ..] if id.len() == 16 => Some(KeyKind::Commit),
         [b'r', b'/', rest @ ..] if rest.len() == 8 + 1 + 4 && rest[8] == b'/' => {
@@ -374,6 +383,55 @@ impl Write for Chunker {
     }
 }
 
+/// What is to be known of a record without its changes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Heading {
+    pub(super) author: String,
+    pub(super) session: String,
+    pub(super) message: Option<String>,
+    pub(super) changes: usize,
+}
+
+/// Counts elements and keeps none of them.
+struct Count(usize);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Counter;
+        impl<'de> serde::de::Visitor<'de> for Counter {
+            type Value = Count;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut list: A,
+            ) -> Result<Count, A::Error> {
+                let mut count = 0;
+                while list.next_element::<serde::de::IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(Count(count))
+            }
+        }
+        deserializer.deserialize_seq(Counter)
+    }
+}
+
+/// Reads what [`encode_record`] wrote, but for the changes.
+pub(super) fn decode_heading(raw: &[u8]) -> Result<Heading, String> {
+    let stored: StoredRecord<'_, Count> =
+        serde_json::from_slice(raw).map_err(|error| error.to_string())?;
+    Ok(Heading {
+        author: stored.author.into_owned(),
+        session: stored.session.into_owned(),
+        message: stored.message.map(Cow::into_owned),
+        changes: stored.changes.0,
+    })
+}
+
 /// Reads what [`encode_record`] wrote, and says what is wrong where it cannot.
 pub(super) fn decode_record(raw: &[u8]) -> Result<RevisionRecord, String> {
     let stored: StoredRecord<'_, Vec<StoredChange<'_>>> =
@@ -609,6 +667,9 @@ mod tests {
         for key in [FORMAT_KEY, HEAD_KEY, OLDEST_KEY] {
             assert_eq!(kind_of(key), Some(KeyKind::Single));
         }
+        for key in [b"s".as_slice(), b"w", b"t/a", b"k/a", b"e/a"] {
+            assert_eq!(kind_of(key), Some(KeyKind::Side));
+        }
         for key in [b"".as_slice(), b"g", b"c/", b"c/1234567", b"r/12345678x1234", b"i/1"] {
             assert_eq!(kind_of(key), None);
         }
@@ -631,6 +692,9 @@ mod tests {
         #[test]
         fn a_record_reads_back_as_it_was(record in any_record()) {
             let raw = text_of(&record);
+            let heading = decode_heading(&raw).unwrap();
+            prop_assert_eq!(heading.changes, record.changes.len());
+            prop_assert_eq!((&heading.author, &heading.message), (&record.author, &record.message));
             prop_assert_eq!(decode_record(&raw).unwrap(), record);
         }
 

@@ -13,28 +13,42 @@
 use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use config_tree::Tree;
+use arc_swap::ArcSwap;
+use config_tree::{Tree, TreeDigest};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::checkpoint::CheckpointDir;
 use super::layout::{self, ChainEntry, GENESIS};
 use super::recover::{self, Beyond, Chain, Verified};
+use super::side::{self, Answer, Awaiting, SideChange, SideView, Slot, Tag};
+use super::witness::Seen;
 use super::{Batch, Store, StoreError};
-use crate::revision::{RevisionNumber, RevisionRecord};
+use crate::revision::{RevisionInfo, RevisionNumber, RevisionRecord, Timestamp};
+
+/// At most so many records are taken away in one batch, and so many of their chunks.
+const SHORTENED_RECORDS: u64 = 64;
+const SHORTENED_CHUNKS: usize = 1024;
+
+/// At most so many expired answers go with one batch.
+const FORGOTTEN: usize = 64;
 
 /// All revisions, on a store of any kind. Reads may come from any thread; appends from one.
 pub struct RevisionLog {
     store: Box<dyn Store>,
     checkpoints: Option<CheckpointDir>,
     skeleton: Tree,
-    oldest: RevisionNumber,
+    // The oldest revision whose record is kept.
+    oldest: AtomicU64,
     // The newest durable revision. What lies beyond it in the store does not exist for readers.
     head: AtomicU64,
     // The chain entry of `head`; locked while a batch is written.
     tip: Mutex<Option<ChainEntry>>,
+    // What is kept beside revisions, after the newest durable batch.
+    side: ArcSwap<SideView>,
     poisoned: AtomicBool,
     syncs: AtomicU64,
 }
@@ -50,6 +64,17 @@ pub struct Recovered {
     pub last: Option<RevisionRecord>,
     /// What is not as it should be and does no harm, such as a damaged checkpoint.
     pub warnings: Vec<String>,
+}
+
+/// How far records were taken away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shortened {
+    /// All that was asked for.
+    Whole,
+    /// There is more to do.
+    InPart,
+    /// Nothing, as somebody checks the store at this moment.
+    NotNow,
 }
 
 impl RevisionLog {
@@ -74,7 +99,7 @@ impl RevisionLog {
         let marks = checkpoints.as_ref().map_or(Ok(Vec::new()), CheckpointDir::numbers)?;
         recover::prepare(&*store, &marks)?;
         let chain = Chain::find(&*store)?;
-        let recovered = recover::recover(&chain, checkpoints.as_ref(), &skeleton)?;
+        let (recovered, side) = recover::recover(&chain, checkpoints.as_ref(), &skeleton)?;
         let Chain { oldest, head, .. } = chain;
         // What a killed process wrote last may have been read from the kernel's memory: it must
         // not be seen before it is durable.
@@ -83,13 +108,14 @@ impl RevisionLog {
             store,
             checkpoints,
             skeleton,
-            oldest,
+            oldest: AtomicU64::new(oldest.get()),
             head: AtomicU64::new(recovered.number.get()),
             tip: Mutex::new(head),
+            side: ArcSwap::from_pointee(side),
             poisoned: AtomicBool::new(false),
             syncs: AtomicU64::new(1),
         };
-        log.note(log.tip.lock().as_ref())?;
+        log.note(log.tip.lock().clone(), &log.side.load())?;
         if marks.is_empty() && recovered.number == RevisionNumber::ZERO {
             // From now on an empty store beside this file is one that lost everything.
             log.checkpoint(RevisionNumber::ZERO, &recovered.tree)?;
@@ -105,11 +131,30 @@ impl RevisionLog {
     /// leave the log as it was. After any other error the revisions may or may not be in the
     /// store; every later append answers [`StoreError::Poisoned`].
     pub fn append(&self, records: &[RevisionRecord]) -> Result<(), StoreError> {
+        self.commit(records, Vec::new(), None)
+    }
+
+    /// Adds revisions as [`RevisionLog::append`] does, and changes what is kept beside them, all in
+    /// the same batch. Answers that have expired `now` go with it, a few at a time.
+    ///
+    /// # Errors
+    /// Those of [`RevisionLog::append`].
+    pub fn commit(
+        &self,
+        records: &[RevisionRecord],
+        side: Vec<SideChange>,
+        now: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
         let mut tip = self.tip.lock();
         if self.is_poisoned() {
             return Err(StoreError::Poisoned);
         }
-        let Some((batch, head)) = self.batch_of(records, tip.as_ref())? else { return Ok(()) };
+        let (mut batch, head) = self.batch_of(records, tip.as_ref())?;
+        let view = self.side_of(side, now, &mut batch)?;
+        if batch.bytes() == 0 {
+            return Ok(());
+        }
+        self.check_size(self.head_number().next(), batch.bytes())?;
 
         let latch = Latch::arm(&self.poisoned);
         self.store.write(batch)?;
@@ -117,14 +162,32 @@ impl RevisionLog {
         latch.disarm();
 
         self.syncs.fetch_add(1, Ordering::Relaxed);
-        self.head.store(head.number.get(), Ordering::Release);
-        let head = tip.insert(head);
-        if let Err(error) = self.note(Some(head)) {
+        if let Some(head) = head {
+            self.head.store(head.number.get(), Ordering::Release);
+            *tip = Some(head);
+        }
+        let noted = self.note(tip.clone(), &view);
+        self.side.store(Arc::new(view));
+        if let Err(error) = noted {
             // This commit is durable, but the medium begins to fail: it is the last one.
             tracing::error!(error = &error as &dyn Error, "no further commits are taken");
             self.poisoned.store(true, Ordering::Release);
         }
         Ok(())
+    }
+
+    fn side_of(
+        &self,
+        mut changes: Vec<SideChange>,
+        now: Option<Timestamp>,
+        batch: &mut Batch,
+    ) -> Result<SideView, StoreError> {
+        let mut view = SideView::clone(&self.side.load());
+        if let Some(now) = now {
+            let expired = view.expired(&*self.store, now, FORGOTTEN)?;
+            changes.splice(0..0, expired);
+        }
+        view.changed(&*self.store, &changes, batch)
     }
 
     /// The record of a revision, its hash checked; `None` when there is no such revision, or its
@@ -133,12 +196,57 @@ impl RevisionLog {
     /// # Errors
     /// The record is damaged or cannot be read.
     pub fn record(&self, number: RevisionNumber) -> Result<Option<RevisionRecord>, StoreError> {
-        if number < self.oldest || number > self.head_number() {
+        self.read(number, |entry, raw| recover::decode(entry, raw))
+    }
+
+    /// What is to be known of a revision without its changes, its hash checked; `None` as with
+    /// [`RevisionLog::record`].
+    ///
+    /// # Errors
+    /// The record is damaged or cannot be read.
+    pub fn info(&self, number: RevisionNumber) -> Result<Option<RevisionInfo>, StoreError> {
+        self.read(number, |entry, raw| {
+            let layout::Heading { author, session, message, changes } =
+                recover::heading(entry, raw)?;
+            let (number, time, digest) = (entry.number, entry.time, entry.digest);
+            Ok(RevisionInfo { number, time, author, session, message, changes, digest })
+        })
+    }
+
+    fn read<T>(
+        &self,
+        number: RevisionNumber,
+        decode: impl FnOnce(&ChainEntry, &[u8]) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let is_kept = || number >= self.oldest_number() && number <= self.head_number();
+        if !is_kept() {
             return Ok(None);
         }
-        let entry = recover::entry(&*self.store, number)?;
-        let raw = recover::read_raw(&*self.store, &entry)?;
-        recover::decode(&entry, &raw).map(Some)
+        let read = || {
+            let entry = recover::entry(&*self.store, number)?;
+            let raw = recover::read_raw(&*self.store, &entry)?;
+            decode(&entry, &raw)
+        };
+        match read() {
+            // Taken away meanwhile, and not damaged.
+            Err(_) if !is_kept() => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
+
+    /// The digest of the tree of a revision; `None` as with [`RevisionLog::record`].
+    ///
+    /// # Errors
+    /// The chain is damaged or cannot be read.
+    pub fn digest(&self, number: RevisionNumber) -> Result<Option<TreeDigest>, StoreError> {
+        if number == RevisionNumber::ZERO {
+            return Ok(Some(TreeDigest::default()));
+        }
+        let is_kept = || number >= self.oldest_number() && number <= self.head_number();
+        match recover::entry(&*self.store, number) {
+            _ if !is_kept() => Ok(None),
+            entry => entry.map(|entry| Some(entry.digest)),
+        }
     }
 
     /// The newest durable revision; 0 when nothing was committed yet.
@@ -150,7 +258,45 @@ impl RevisionLog {
     /// The oldest revision of which the record is kept, or would be.
     #[must_use]
     pub fn oldest_number(&self) -> RevisionNumber {
-        self.oldest
+        RevisionNumber::new(self.oldest.load(Ordering::Acquire))
+    }
+
+    /// When the oldest revision that is kept was committed.
+    ///
+    /// # Errors
+    /// The chain is damaged or cannot be read.
+    pub fn time(&self, number: RevisionNumber) -> Result<Option<Timestamp>, StoreError> {
+        let is_kept = || number >= self.oldest_number() && number <= self.head_number();
+        match recover::entry(&*self.store, number) {
+            _ if !is_kept() => Ok(None),
+            entry => entry.map(|entry| Some(entry.time)),
+        }
+    }
+
+    /// The names of revisions, in alphabetical order.
+    #[must_use]
+    pub fn tags(&self) -> Vec<Tag> {
+        self.side.load().tags.values().cloned().collect()
+    }
+
+    /// The revision of a name.
+    #[must_use]
+    pub fn tag(&self, name: &str) -> Option<Tag> {
+        self.side.load().tags.get(name).cloned()
+    }
+
+    /// The commit that awaits its confirmation.
+    #[must_use]
+    pub fn awaiting(&self) -> Option<Awaiting> {
+        self.side.load().awaiting.clone()
+    }
+
+    /// The answer that is kept in a slot, expired or not.
+    ///
+    /// # Errors
+    /// It is damaged or cannot be read.
+    pub fn answer(&self, slot: &Slot) -> Result<Option<Answer>, StoreError> {
+        self.side.load().answer(&*self.store, slot)
     }
 
     /// Whether a write failed, so that no further one is taken.
@@ -179,14 +325,135 @@ impl RevisionLog {
         let Some(checkpoints) = &self.checkpoints else { return Ok(()) };
         let refused =
             |why| StoreError::refused(format!("a checkpoint of revision {number}: {why}"));
-        if number > self.head_number() || number.next() < self.oldest {
+        if number > self.head_number() || number.next() < self.oldest_number() {
             return Err(refused("there is no such revision"));
         }
-        let (chain, digest) = recover::mark_of(&*self.store, number, self.oldest)?;
+        let (chain, digest) = recover::mark_of(&*self.store, number, self.oldest_number())?;
         if tree.digest() != digest {
             return Err(refused("the tree is of another one"));
         }
         checkpoints.write(number, chain, tree)
+    }
+
+    /// The revisions of which there are checkpoints, ascending; whether they are good is not known.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn checkpoints(&self) -> Result<Vec<RevisionNumber>, StoreError> {
+        self.checkpoints.as_ref().map_or(Ok(Vec::new()), CheckpointDir::numbers)
+    }
+
+    /// The tree in a checkpoint, if it is good and belongs to this history. Costs O(n).
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn checkpoint_tree(&self, number: RevisionNumber) -> Result<Tree, StoreError> {
+        let refused = |why| StoreError::refused(format!("checkpoint {number}: {why}"));
+        let Some(dir) = &self.checkpoints else { return Err(refused("there are none")) };
+        let (chain, _) = recover::mark_of(&*self.store, number, self.oldest_number())?;
+        let found = dir.read(number, &self.skeleton)?;
+        if found.chain != chain {
+            return Err(refused("it belongs to another history"));
+        }
+        Ok(found.tree)
+    }
+
+    /// Makes sure that records before `from` are not needed any more: that a checkpoint which
+    /// covers them was read back and is right. Costs O(n) where that is not known yet, and nothing
+    /// otherwise. May run beside appends.
+    ///
+    /// # Errors
+    /// There is no such checkpoint.
+    pub fn cover(&self, from: RevisionNumber) -> Result<(), StoreError> {
+        if self.is_covered(from) {
+            return Ok(());
+        }
+        let mut problem = StoreError::refused(format!("no checkpoint covers revision {from}"));
+        let numbers = self.checkpoints()?;
+        for number in numbers.into_iter().rev().filter(|number| number.next() >= from) {
+            match self.check_checkpoint(number) {
+                Ok(()) => return Ok(()),
+                Err(error) => problem = error,
+            }
+        }
+        Err(problem)
+    }
+
+    fn check_checkpoint(&self, number: RevisionNumber) -> Result<(), StoreError> {
+        let refused = |why| StoreError::refused(format!("checkpoint {number}: {why}"));
+        let Some(dir) = &self.checkpoints else { return Err(refused("there are none")) };
+        let mark = recover::mark_of(&*self.store, number, self.oldest_number())?;
+        if dir.check(number)? != mark {
+            return Err(refused("it belongs to another history"));
+        }
+        dir.is_right(number);
+        Ok(())
+    }
+
+    fn is_covered(&self, from: RevisionNumber) -> bool {
+        let verified = self.checkpoints.as_ref().and_then(CheckpointDir::verified);
+        verified.is_some_and(|number| number.next() >= from)
+    }
+
+    /// Takes records before `from` away, a few at a time. `from` must be covered, see
+    /// [`RevisionLog::cover`].
+    ///
+    /// Not synced: a crash may bring the records back, all of them or those of some batches.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where they are needed. After any other error the log is poisoned.
+    pub fn shorten(&self, from: RevisionNumber) -> Result<Shortened, StoreError> {
+        let Some(dir) = &self.checkpoints else {
+            return Err(StoreError::refused("to take records away that no checkpoint covers"));
+        };
+        // Whoever checks everything is not to find records gone under their eyes.
+        dir.try_undisturbed(|| self.shorten_now(from)).unwrap_or(Ok(Shortened::NotNow))
+    }
+
+    fn shorten_now(&self, from: RevisionNumber) -> Result<Shortened, StoreError> {
+        let _one_writer = self.tip.lock();
+        if self.is_poisoned() {
+            return Err(StoreError::Poisoned);
+        }
+        let oldest = self.oldest_number();
+        if from > self.head_number() || (from > oldest && !self.is_covered(from)) {
+            let what = format!("to take the records before revision {from} away: they are needed");
+            return Err(StoreError::refused(what));
+        }
+        let until = RevisionNumber::new(from.get().min(oldest.get() + SHORTENED_RECORDS));
+        let mut batch = Batch::default();
+        for number in (oldest.get()..until.get()).map(RevisionNumber::new) {
+            let entry = recover::entry(&*self.store, number)?;
+            batch.delete(layout::chain_key(number));
+            batch.delete(layout::commit_key(entry.commit_id));
+        }
+        if until > oldest {
+            batch.put(layout::OLDEST_KEY, layout::number_value(until));
+        }
+        let chunks = self.chunks_before(until.max(oldest))?;
+        let more = until < from || chunks.len() == SHORTENED_CHUNKS;
+        chunks.into_iter().for_each(|key| batch.delete(key));
+        if batch.bytes() > 0 {
+            // First: whoever fails to read one of them sees that it is not kept any more.
+            self.oldest.fetch_max(until.get(), Ordering::AcqRel);
+            let latch = Latch::arm(&self.poisoned);
+            self.store.write(batch)?;
+            latch.disarm();
+        }
+        Ok(if more { Shortened::InPart } else { Shortened::Whole })
+    }
+
+    // The keys of chunks that nobody speaks of any more, as many as go into one batch.
+    fn chunks_before(&self, oldest: RevisionNumber) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut keys = Vec::new();
+        for item in self.store.scan(layout::RECORD_PREFIX).take(SHORTENED_CHUNKS) {
+            let (key, _) = item?;
+            match layout::kind_of(&key) {
+                Some(layout::KeyKind::Chunk(number)) if number < oldest => keys.push(key),
+                _ => break,
+            }
+        }
+        Ok(keys)
     }
 
     /// How often the medium was made to sync since the log was opened.
@@ -206,9 +473,15 @@ impl RevisionLog {
                 RevisionNumber::ZERO => None,
                 number => Some(recover::entry(&*self.store, number)?),
             };
-            let (store, oldest) = (&*self.store, self.oldest);
+            let (store, oldest) = (&*self.store, self.oldest_number());
             let chain = Chain { store, oldest, head, beyond: Beyond::Ignore };
-            recover::verify(&chain, self.checkpoints.as_ref(), &self.skeleton)
+            let verified = recover::verify(&chain, self.checkpoints.as_ref(), &self.skeleton)?;
+            // Small, and not to be read while it changes.
+            let _one_writer = self.tip.lock();
+            if !self.is_poisoned() {
+                side::recover(&*self.store)?;
+            }
+            Ok(verified)
         };
         // The head is looked up when no checkpoint can come any more, lest one be newer than it.
         match &self.checkpoints {
@@ -221,7 +494,7 @@ impl RevisionLog {
         &self,
         records: &[RevisionRecord],
         tip: Option<&ChainEntry>,
-    ) -> Result<Option<(Batch, ChainEntry)>, StoreError> {
+    ) -> Result<(Batch, Option<ChainEntry>), StoreError> {
         self.check_order(records)?;
         let mut batch = Batch::default();
         let mut head: Option<ChainEntry> = None;
@@ -238,13 +511,15 @@ impl RevisionLog {
             self.check_size(record.number, batch.bytes())?;
             head = Some(entry);
         }
-        Ok(head.map(|head| (batch, head)))
+        Ok((batch, head))
     }
 
-    /// Notes beside the store that a revision is durable, and only when it is.
-    fn note(&self, head: Option<&ChainEntry>) -> Result<(), StoreError> {
-        match (&self.checkpoints, head) {
-            (Some(dir), Some(head)) => dir.witness().saw(head),
+    /// Notes beside the store what is durable, and only when it is.
+    fn note(&self, entry: Option<ChainEntry>, side: &SideView) -> Result<(), StoreError> {
+        match &self.checkpoints {
+            Some(dir) if entry.is_some() || side.head.sequence > 0 => {
+                dir.witness().saw(&Seen { entry, side: side.head })
+            }
             _ => Ok(()),
         }
     }

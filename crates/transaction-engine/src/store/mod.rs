@@ -21,6 +21,8 @@ mod recover;
 
 pub mod checkpoint;
 
+pub mod side;
+
 mod witness;
 
 mod layout;
@@ -32,9 +34,10 @@ pub mod sled_store;
 pub mod mem_store;
 
 pub use checkpoint::CheckpointDir;
-pub use log::{Recovered, RevisionLog};
+pub use log::{Recovered, RevisionLog, Shortened};
 pub use mem_store::{Fault, MemStore};
 pub use recover::Verified;
+pub use side::{Answer, Awaiting, SideChange, Slot, Tag};
 pub use sled_store::SledStore;
 
 /// A durable map from keys to values, in the order of the keys, with atomic batches.

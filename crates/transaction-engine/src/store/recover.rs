@@ -16,7 +16,8 @@ use super::layout::{
     self, CHAIN_PREFIX, ChainEntry, FORMAT, FORMAT_KEY, GENESIS, HEAD_KEY, KeyKind,
 };
 use super::log::Recovered;
-use super::witness::Testimony;
+use super::side::{self, SideView};
+use super::witness::{Seen, Testimony};
 use super::{Batch, Store, StoreError};
 use crate::revision::{RevisionNumber, RevisionRecord};
 
@@ -116,6 +117,13 @@ pub(super) fn decode(entry: &ChainEntry, raw: &[u8]) -> Result<RevisionRecord, S
     } else {
         Err(damaged(format!("record and chain entry of revision {number} disagree")))
     }
+}
+
+/// What is to be known of the record in bytes that [`read_raw`] has checked, but for its changes.
+pub(super) fn heading(entry: &ChainEntry, raw: &[u8]) -> Result<layout::Heading, StoreError> {
+    layout::decode_heading(raw).map_err(|problem| {
+        damaged(format!("the record of revision {} cannot be read: {problem}", entry.number))
+    })
 }
 
 /// The revision that the index has for a commit.
@@ -262,10 +270,11 @@ pub(super) fn recover(
     chain: &Chain<'_>,
     checkpoints: Option<&CheckpointDir>,
     skeleton: &Tree,
-) -> Result<Recovered, StoreError> {
+) -> Result<(Recovered, SideView), StoreError> {
     let mut warnings = Vec::new();
+    let side = side::recover(chain.store)?;
     let base = find_base(chain, checkpoints, skeleton, &mut warnings)?;
-    let seen = read_witness(chain, checkpoints, &mut warnings)?;
+    let seen = read_witness(chain, checkpoints, &side, &mut warnings)?;
     let mut replay = Replay::new(base)?;
     chain.walk(|entry, raw| {
         replay.compare(entry)?;
@@ -281,7 +290,7 @@ pub(super) fn recover(
         Ok(())
     })?;
     let Replay { tree, last, .. } = replay;
-    Ok(Recovered { number: chain.head_number(), tree, last, warnings })
+    Ok((Recovered { number: chain.head_number(), tree, last, warnings }, side))
 }
 
 fn find_base(
@@ -321,23 +330,43 @@ fn find_base(
 fn read_witness(
     chain: &Chain<'_>,
     checkpoints: Option<&CheckpointDir>,
+    side: &SideView,
     warnings: &mut Vec<String>,
 ) -> Result<Option<ChainEntry>, StoreError> {
     let Some(dir) = checkpoints else { return Ok(None) };
     let head = chain.head_number();
     match dir.witness().says()? {
-        Testimony::Saw(seen) if seen.number > head => Err(damaged(format!(
+        Testimony::Saw(seen) if seen.number() > head => Err(damaged(format!(
             "its newest revision is {head}, and revision {} was durable once, so it lost what came \
              between",
-            seen.number
+            seen.number()
         ))),
-        Testimony::Saw(seen) => Ok(Some(*seen)),
+        Testimony::Saw(seen) => {
+            check_side(side, &seen)?;
+            Ok(seen.entry)
+        }
         Testimony::Blank => Ok(None),
         Testimony::Unreadable => {
             warnings.push("the note of the newest revision is damaged, and is made anew".into());
             Ok(None)
         }
     }
+}
+
+/// That tags, answers and what awaits confirmation are not older than what was noted.
+fn check_side(side: &SideView, seen: &Seen) -> Result<(), StoreError> {
+    let (found, noted) = (side.head, seen.side);
+    if noted.sequence > found.sequence {
+        return Err(damaged(format!(
+            "tags, answers or what awaits confirmation changed {} times, and it has {} of these \
+             changes, so it lost some",
+            noted.sequence, found.sequence
+        )));
+    }
+    if noted.sequence == found.sequence && noted != found {
+        return Err(damaged("tags, answers or what awaits confirmation are not what was noted"));
+    }
+    Ok(())
 }
 
 fn with_cause(error: &StoreError) -> String {
@@ -485,12 +514,15 @@ fn check_keys(chain: &Chain<'_>, records: u64, chunks: u64) -> Result<(), StoreE
     for item in chain.store.scan(b"") {
         let (key, value) = item?;
         match layout::kind_of(&key) {
-            Some(KeyKind::Single | KeyKind::Chain) => {}
+            // The side entries have a sum of their own.
+            Some(KeyKind::Single | KeyKind::Chain | KeyKind::Side) => {}
             Some(KeyKind::Commit) => match layout::parse_number(&value) {
                 Some(number) if number > chain.head_number() => {}
                 _ => indexed += 1,
             },
             Some(KeyKind::Chunk(number)) if number > chain.head_number() => {}
+            // Left from a record that is being taken away.
+            Some(KeyKind::Chunk(number)) if number < chain.oldest => {}
             Some(KeyKind::Chunk(_)) => stored += 1,
             None => return Err(damaged(format!("it has an unknown key {}", key.escape_ascii()))),
         }

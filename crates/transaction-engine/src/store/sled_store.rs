@@ -55,9 +55,11 @@ impl SledStore {
         create_folder(data_dir)?;
         let lock = take_lock(data_dir)?;
         let folder = data_dir.join(FOLDER);
-        create_folder(&folder)?;
         let medium = File::open(data_dir)
             .map_err(StoreError::io(format!("open the data directory {}", data_dir.display())))?;
+        if !folder.exists() {
+            create_store(data_dir, &folder, &medium, cache_bytes)?;
+        }
         let db = open_sled(&folder, cache_bytes)?;
         Ok(Self { db: Some(db), medium, path: data_dir.to_owned(), _lock: lock })
     }
@@ -149,6 +151,29 @@ fn take_lock(data_dir: &Path) -> Result<File, StoreError> {
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: data_dir.to_owned() }),
         Err(TryLockError::Error(error)) => Err(doing()(error)),
     }
+}
+
+/// Makes a store beside its place and moves it there whole: sled's first files are not written
+/// atomically, and half of one would be refused for ever.
+fn create_store(
+    data_dir: &Path,
+    folder: &Path,
+    medium: &File,
+    cache_bytes: u64,
+) -> Result<(), StoreError> {
+    let doing = || StoreError::io(format!("make the store {}", folder.display()));
+    let beside = data_dir.join(format!("{FOLDER}.new"));
+    if beside.exists() {
+        // Left by a first start that was killed; nothing was ever acknowledged from it.
+        std::fs::remove_dir_all(&beside).map_err(doing())?;
+    }
+    create_folder(&beside)?;
+    let db = open_sled(&beside, cache_bytes)?;
+    guarded("make the store", || db.flush())?;
+    drop(db);
+    sync_medium(medium, &beside).map_err(doing())?;
+    std::fs::rename(&beside, folder).map_err(doing())?;
+    medium.sync_all().map_err(doing())
 }
 
 /// Opens sled on a thread of its own: a damaged store may take the stack with it.

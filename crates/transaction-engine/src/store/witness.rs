@@ -2,7 +2,8 @@
 //!
 //! One turned bit can make sled take the end of its log for the torn end of an interrupted write:
 //! it then opens without a word at an earlier revision (docs/adr/0002). A checkpoint notices, but
-//! is only made now and then. This note is made at every commit, and costs a write of 176 bytes.
+//! is only made now and then. This note is made at every commit, and costs a write of 248 bytes:
+//! the newest chain entry, and the head of what is kept beside revisions.
 //!
 //! It is made *after* the sync that made the revision durable, and not synced itself: so it never
 //! speaks of a revision that might not be there, and is on the medium with the sync of the next
@@ -12,9 +13,13 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use parking_lot::Mutex;
+
 use super::StoreError;
 use super::folder::sync_folder;
 use super::layout::ChainEntry;
+use super::side::SideHead;
+use crate::revision::RevisionNumber;
 
 /// The places are pages of their own, so that one that cannot be read does not take the other.
 const PLACE_BYTES: usize = 4096;
@@ -24,6 +29,17 @@ const PLACE_BYTES: usize = 4096;
 pub(super) struct Witness {
     file: File,
     path: PathBuf,
+    // The place that is written next: never the one with the newest note.
+    next: Mutex<usize>,
+}
+
+/// What was durable when a note was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// The newest revision; none before the first.
+    pub(super) entry: Option<ChainEntry>,
+    /// What is kept beside revisions.
+    pub(super) side: SideHead,
 }
 
 /// What the note says.
@@ -32,7 +48,7 @@ pub(super) enum Testimony {
     /// Nothing was noted yet.
     Blank,
     /// This was durable. Boxed, as most notes are read once.
-    Saw(Box<ChainEntry>),
+    Saw(Box<Seen>),
     /// There is something, and it cannot be read.
     Unreadable,
 }
@@ -50,40 +66,73 @@ impl Witness {
             file.sync_all().map_err(doing())?;
             sync_folder(path.parent().unwrap_or(Path::new(".")))?;
         }
-        Ok(Self { file, path })
+        Ok(Self { file, path, next: Mutex::new(0) })
     }
 
-    /// Notes that a revision is durable.
-    pub(super) fn saw(&self, head: &ChainEntry) -> Result<(), StoreError> {
-        let place = if head.number.get().is_multiple_of(2) { 0 } else { PLACE_BYTES as u64 };
+    /// Notes what is durable.
+    pub(super) fn saw(&self, seen: &Seen) -> Result<(), StoreError> {
+        let mut next = self.next.lock();
         self.file
-            .write_all_at(&head.to_bytes(), place)
-            .map_err(StoreError::io(format!("write {}", self.path.display())))
+            .write_all_at(&seen.to_bytes(), (*next * PLACE_BYTES) as u64)
+            .map_err(StoreError::io(format!("write {}", self.path.display())))?;
+        *next = 1 - *next;
+        Ok(())
     }
 
-    /// The newest revision that was noted.
+    /// The newest note. Later ones go to the other place.
     pub(super) fn says(&self) -> Result<Testimony, StoreError> {
         let mut bytes = [0; 2 * PLACE_BYTES];
         self.file
             .read_exact_at(&mut bytes, 0)
             .map_err(StoreError::io(format!("read {}", self.path.display())))?;
-        let (even, odd) = bytes.split_at(PLACE_BYTES);
-        let places = [even, odd].map(|place| ChainEntry::parse(&place[..ChainEntry::BYTES]));
-        Ok(match places.into_iter().flatten().max_by_key(|entry| entry.number) {
-            Some(newest) => Testimony::Saw(Box::new(newest)),
+        let places = bytes.chunks_exact(PLACE_BYTES).map(Seen::parse).enumerate();
+        let readable = places.filter_map(|(place, seen)| seen.map(|seen| (place, seen)));
+        Ok(match readable.max_by_key(|(_, seen)| (seen.number(), seen.side.sequence)) {
+            Some((place, newest)) => {
+                *self.next.lock() = 1 - place;
+                Testimony::Saw(Box::new(newest))
+            }
             None if bytes.iter().all(|byte| *byte == 0) => Testimony::Blank,
             None => Testimony::Unreadable,
         })
     }
 }
 
+impl Seen {
+    pub(super) fn number(&self) -> RevisionNumber {
+        self.entry.as_ref().map_or(RevisionNumber::ZERO, |entry| entry.number)
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let entry = self.entry.as_ref().map_or(vec![0; ChainEntry::BYTES], ChainEntry::to_bytes);
+        [entry, self.side.to_bytes()].concat()
+    }
+
+    fn parse(place: &[u8]) -> Option<Self> {
+        let (entry, rest) = place.split_at(ChainEntry::BYTES);
+        // Nothing, in a note that was made before anything was kept beside revisions.
+        let side = match rest.iter().all(|byte| *byte == 0) {
+            true => SideHead::default(),
+            false => SideHead::parse(&rest[..SideHead::BYTES])?,
+        };
+        if place.iter().all(|byte| *byte == 0) {
+            return None;
+        }
+        let entry = match entry.iter().all(|byte| *byte == 0) {
+            true => None,
+            false => Some(ChainEntry::parse(entry)?),
+        };
+        Some(Self { entry, side })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::revision::{RevisionNumber, RevisionRecord, Timestamp};
+    use crate::revision::{RevisionRecord, Timestamp};
     use crate::store::layout::{GENESIS, encode_record};
 
-    fn entry(number: u64) -> ChainEntry {
+    fn seen(number: u64) -> Seen {
         let record = RevisionRecord {
             number: RevisionNumber::new(number),
             time: Timestamp::from_micros(0),
@@ -94,7 +143,8 @@ mod tests {
             changes: Vec::new(),
             digest: config_tree::TreeDigest::default(),
         };
-        ChainEntry::new(&record, &encode_record(&record).unwrap(), GENESIS)
+        let entry = ChainEntry::new(&record, &encode_record(&record).unwrap(), GENESIS);
+        Seen { entry: (number > 0).then_some(entry), side: SideHead::default() }
     }
 
     #[test]
@@ -103,9 +153,9 @@ mod tests {
         let path = dir.path().join("head");
         let witness = Witness::open(path.clone()).unwrap();
         assert_eq!(witness.says().unwrap(), Testimony::Blank);
-        for number in 1..6 {
-            witness.saw(&entry(number)).unwrap();
-            assert_eq!(witness.says().unwrap(), Testimony::Saw(Box::new(entry(number))));
+        for number in 0..6 {
+            witness.saw(&seen(number)).unwrap();
+            assert_eq!(witness.says().unwrap(), Testimony::Saw(Box::new(seen(number))));
         }
         let tear = |place: usize| {
             let mut bytes = std::fs::read(&path).unwrap();
@@ -114,7 +164,7 @@ mod tests {
         };
         tear(PLACE_BYTES + 100);
         let witness = Witness::open(path.clone()).unwrap();
-        assert_eq!(witness.says().unwrap(), Testimony::Saw(Box::new(entry(4))));
+        assert_eq!(witness.says().unwrap(), Testimony::Saw(Box::new(seen(4))));
         tear(100);
         assert_eq!(witness.says().unwrap(), Testimony::Unreadable);
     }

@@ -1,15 +1,19 @@
 //! A small appliance, an engine over it, and a few short words for the verbs.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::Catalog;
 use config_tree::{Key, NodePath, Tree};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use transaction_engine::clock::{Clock, ManualClock};
 use transaction_engine::secrets::Sealer;
-use transaction_engine::store::{MemStore, Store};
-use transaction_engine::{Applier, Engine, Error, Mode, Options, Session, Timestamp, View};
+use transaction_engine::store::{CheckpointDir, MemStore, SledStore, Store};
+use transaction_engine::{
+    Applier, Engine, Error, HistoryRules, Mode, Options, Session, Timestamp, View,
+};
 
 /// Three objects that may refer to a thing and to a password; things in an order; passwords.
 const CATALOG: &[(&str, &str)] = &[
@@ -105,15 +109,79 @@ pub(crate) struct Fixture {
     pub(crate) clock: Arc<ManualClock>,
 }
 
+/// Where a configuration lies, so that it can be opened again. Every scenario runs at both kinds.
+pub(crate) struct Place {
+    store: Medium,
+    checkpoints: TempDir,
+}
+
+enum Medium {
+    Mem(RefCell<MemStore>),
+    Sled(TempDir),
+}
+
+impl Place {
+    pub(crate) fn in_memory() -> Self {
+        Self::over(MemStore::new())
+    }
+
+    pub(crate) fn over(store: MemStore) -> Self {
+        let checkpoints = tempfile::tempdir().unwrap();
+        Self { store: Medium::Mem(RefCell::new(store)), checkpoints }
+    }
+
+    pub(crate) fn on_sled() -> Self {
+        let (store, checkpoints) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        Self { store: Medium::Sled(store), checkpoints }
+    }
+
+    /// The store; of the one in memory what a crash would leave.
+    pub(crate) fn store(&self) -> Box<dyn Store> {
+        match &self.store {
+            Medium::Mem(store) => {
+                let image = store.borrow().crash();
+                *store.borrow_mut() = image.clone();
+                Box::new(image)
+            }
+            Medium::Sled(folder) => Box::new(SledStore::open(folder.path(), 1 << 20).unwrap()),
+        }
+    }
+
+    pub(crate) fn checkpoints(&self) -> CheckpointDir {
+        CheckpointDir::open(self.checkpoints.path()).unwrap()
+    }
+}
+
+/// Runs each of these scenarios at both kinds of places.
+#[macro_export]
+macro_rules! scenarios {
+    ($($name:ident),* $(,)?) => {
+        mod in_memory {
+            $(#[test] fn $name() { super::$name(&$crate::fixture::Place::in_memory()); })*
+        }
+        mod on_sled {
+            $(#[test] fn $name() { super::$name(&$crate::fixture::Place::on_sled()); })*
+        }
+    };
+}
+
 pub(crate) struct Setup {
     pub(crate) mode: Mode,
     pub(crate) appliers: Vec<Arc<dyn Applier>>,
     pub(crate) change_limit: usize,
+    pub(crate) history: HistoryRules,
+    pub(crate) clock: Arc<ManualClock>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { mode: Mode::Exclusive, appliers: Vec::new(), change_limit: 1000 }
+        Self {
+            mode: Mode::Exclusive,
+            appliers: Vec::new(),
+            change_limit: 1000,
+            history: HistoryRules::default(),
+            clock: Arc::new(ManualClock::new(Timestamp::from_micros(1_790_000_000_000_000))),
+        }
     }
 }
 
@@ -122,17 +190,36 @@ impl Setup {
         Self { mode, ..Self::default() }
     }
 
+    /// With another's clock, as for a second start.
+    pub(crate) fn at_the_time_of(mut self, fixture: &Fixture) -> Self {
+        self.clock = Arc::clone(&fixture.clock);
+        self
+    }
+
+    pub(crate) fn at(self, place: &Place) -> Fixture {
+        self.open_with(place.store(), Some(place.checkpoints())).unwrap()
+    }
+
     pub(crate) fn open(self, store: Box<dyn Store>) -> Result<Fixture, Error> {
-        let clock = Arc::new(ManualClock::new(Timestamp::from_micros(1_790_000_000_000_000)));
+        self.open_with(store, None)
+    }
+
+    pub(crate) fn open_with(
+        self,
+        store: Box<dyn Store>,
+        checkpoints: Option<CheckpointDir>,
+    ) -> Result<Fixture, Error> {
+        let clock = self.clock;
         let options = Options {
             catalog: Arc::new(catalog()),
             store,
-            checkpoints: None,
+            checkpoints,
             checkpoint_every: 1000,
             sealer: Arc::new(Sealer::from_key(&[7; 32])),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             mode: self.mode,
             change_limit: self.change_limit,
+            history: self.history,
             appliers: self.appliers,
         };
         Ok(Fixture { engine: Engine::open(options, &mut |_, _| None)?, clock })

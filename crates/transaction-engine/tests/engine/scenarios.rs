@@ -9,12 +9,33 @@ use serde_json::json;
 use transaction_engine::store::{Fault, MemStore, SledStore, StoreError};
 use transaction_engine::{Applier, Error, Mode, Operation, Revision, RevisionNumber};
 
-use crate::assert_refused;
-use crate::fixture::{Fixture, Setup, part, path};
+use crate::fixture::{Fixture, Place, Setup, part, path};
+use crate::{assert_refused, scenarios};
 
-#[test]
-fn a_fresh_store_gets_the_factory_defaults_as_its_first_revision() {
-    let fixture = Setup::default().in_memory();
+scenarios![
+    a_fresh_store_gets_the_factory_defaults_as_its_first_revision,
+    staged_changes_are_seen_by_their_session_alone_until_the_commit,
+    a_rollback_and_the_end_of_a_session_leave_nothing_behind,
+    in_exclusive_mode_the_second_opener_learns_who_holds_and_since_when,
+    in_exclusive_mode_nothing_changes_without_an_open_transaction,
+    in_concurrent_mode_an_accepted_change_opens_and_a_refused_one_does_not,
+    disjoint_changes_merge_and_the_same_object_is_a_conflict_that_keeps_the_transaction,
+    deleting_what_another_commit_refers_to_is_a_conflict,
+    what_is_in_use_cannot_be_deleted_until_its_last_user_lets_go,
+    an_invalid_change_names_all_faults_and_stages_nothing,
+    a_rejected_commit_hands_the_transaction_back_and_can_be_repaired,
+    secrets_are_sealed_revealed_to_those_who_act_and_dropped_when_nobody_refers_to_them,
+    a_commit_without_net_changes_makes_no_revision,
+    members_keep_their_order_and_can_be_put_in_another,
+    what_the_catalog_has_not_is_refused,
+    a_transaction_may_not_grow_beyond_its_limit,
+    appliers_are_asked_before_and_told_after_and_can_refuse,
+    waiting_commits_share_syncs,
+    a_session_that_ends_while_its_commit_is_under_way_does_not_keep_the_lock,
+];
+
+fn a_fresh_store_gets_the_factory_defaults_as_its_first_revision(place: &Place) {
+    let fixture = Setup::default().at(place);
     assert_eq!(fixture.number(), 1);
     let record = fixture.engine.revision_read(RevisionNumber::new(1)).unwrap().unwrap();
     assert_eq!(record.message.as_deref(), Some("Factory defaults"));
@@ -22,9 +43,8 @@ fn a_fresh_store_gets_the_factory_defaults_as_its_first_revision() {
     assert_eq!(fixture.running(&part("a")), Some(json!({"n": 0})));
 }
 
-#[test]
-fn staged_changes_are_seen_by_their_session_alone_until_the_commit() {
-    let fixture = Setup::default().in_memory();
+fn staged_changes_are_seen_by_their_session_alone_until_the_commit(place: &Place) {
+    let fixture = Setup::default().at(place);
     let (mine, other) = (fixture.opened("me"), fixture.session("other"));
     fixture.put(&mine, "a", json!({"n": 1})).unwrap();
     assert_eq!(fixture.seen(&mine, &part("a")), Some(json!({"n": 1})));
@@ -34,9 +54,8 @@ fn staged_changes_are_seen_by_their_session_alone_until_the_commit() {
     assert!(!fixture.engine.transaction_status(&mine).open);
 }
 
-#[test]
-fn a_rollback_and_the_end_of_a_session_leave_nothing_behind() {
-    let fixture = Setup::default().in_memory();
+fn a_rollback_and_the_end_of_a_session_leave_nothing_behind(place: &Place) {
+    let fixture = Setup::default().at(place);
     let session = fixture.opened("me");
     fixture.put(&session, "a", json!({"n": 1})).unwrap();
     fixture.engine.transaction_rollback(&session).unwrap();
@@ -54,9 +73,8 @@ fn a_rollback_and_the_end_of_a_session_leave_nothing_behind() {
     assert_refused!(fixture.commit(&session), Error::SessionEnded);
 }
 
-#[test]
-fn in_exclusive_mode_the_second_opener_learns_who_holds_and_since_when() {
-    let fixture = Setup::default().in_memory();
+fn in_exclusive_mode_the_second_opener_learns_who_holds_and_since_when(place: &Place) {
+    let fixture = Setup::default().at(place);
     let first = fixture.opened("first");
     let since = fixture.engine.holder().unwrap().since;
     fixture.later(5);
@@ -73,18 +91,16 @@ fn in_exclusive_mode_the_second_opener_learns_who_holds_and_since_when() {
     fixture.engine.transaction_open(&second).expect("the commit gave the lock back");
 }
 
-#[test]
-fn in_exclusive_mode_nothing_changes_without_an_open_transaction() {
-    let fixture = Setup::default().in_memory();
+fn in_exclusive_mode_nothing_changes_without_an_open_transaction(place: &Place) {
+    let fixture = Setup::default().at(place);
     let session = fixture.session("me");
     assert_refused!(fixture.put(&session, "a", json!({"n": 1})), Error::NoTransaction);
     assert_refused!(fixture.commit(&session), Error::NoTransaction);
     assert_refused!(fixture.engine.node_delete(&session, &part("a"), None), Error::NoTransaction);
 }
 
-#[test]
-fn in_concurrent_mode_an_accepted_change_opens_and_a_refused_one_does_not() {
-    let fixture = Setup::mode(Mode::Concurrent).in_memory();
+fn in_concurrent_mode_an_accepted_change_opens_and_a_refused_one_does_not(place: &Place) {
+    let fixture = Setup::mode(Mode::Concurrent).at(place);
     let session = fixture.session("me");
     assert_refused!(fixture.put(&session, "a", json!({"n": "one"})), Error::Invalid(_));
     assert!(!fixture.engine.transaction_status(&session).open);
@@ -92,9 +108,10 @@ fn in_concurrent_mode_an_accepted_change_opens_and_a_refused_one_does_not() {
     assert!(fixture.engine.transaction_status(&session).open);
 }
 
-#[test]
-fn disjoint_changes_merge_and_the_same_object_is_a_conflict_that_keeps_the_transaction() {
-    let fixture = Setup::mode(Mode::Concurrent).in_memory();
+fn disjoint_changes_merge_and_the_same_object_is_a_conflict_that_keeps_the_transaction(
+    place: &Place,
+) {
+    let fixture = Setup::mode(Mode::Concurrent).at(place);
     let (one, two) = (fixture.opened("one"), fixture.opened("two"));
     fixture.put(&one, "a", json!({"n": 1})).unwrap();
     fixture.put(&two, "b", json!({"n": 2})).unwrap();
@@ -123,9 +140,8 @@ fn disjoint_changes_merge_and_the_same_object_is_a_conflict_that_keeps_the_trans
     assert_eq!(fixture.running(&part("a")), Some(json!({"n": 3})));
 }
 
-#[test]
-fn deleting_what_another_commit_refers_to_is_a_conflict() {
-    let fixture = Setup::mode(Mode::Concurrent).in_memory();
+fn deleting_what_another_commit_refers_to_is_a_conflict(place: &Place) {
+    let fixture = Setup::mode(Mode::Concurrent).at(place);
     let first = fixture.opened("first");
     let thing = fixture.create(&first, json!({"n": 1}));
     fixture.commit(&first).unwrap();
@@ -139,9 +155,8 @@ fn deleting_what_another_commit_refers_to_is_a_conflict() {
     assert!(fixture.running(&thing).is_some());
 }
 
-#[test]
-fn what_is_in_use_cannot_be_deleted_until_its_last_user_lets_go() {
-    let fixture = Setup::default().in_memory();
+fn what_is_in_use_cannot_be_deleted_until_its_last_user_lets_go(place: &Place) {
+    let fixture = Setup::default().at(place);
     let session = fixture.opened("me");
     let thing = fixture.create(&session, json!({"n": 1}));
     fixture.put(&session, "a", json!({"n": 0, "thing": thing.key().unwrap().as_str()})).unwrap();
@@ -158,9 +173,8 @@ fn what_is_in_use_cannot_be_deleted_until_its_last_user_lets_go() {
     assert_eq!(fixture.seen(&session, &thing), None);
 }
 
-#[test]
-fn an_invalid_change_names_all_faults_and_stages_nothing() {
-    let fixture = Setup::default().in_memory();
+fn an_invalid_change_names_all_faults_and_stages_nothing(place: &Place) {
+    let fixture = Setup::default().at(place);
     let session = fixture.opened("me");
     fixture.put(&session, "a", json!({"n": 5})).unwrap();
     let bad = json!({"n": "x", "thing": 7, "more": 1});
@@ -177,9 +191,8 @@ fn an_invalid_change_names_all_faults_and_stages_nothing() {
     assert_eq!(fixture.engine.transaction_changes(&session).len(), 1);
 }
 
-#[test]
-fn a_rejected_commit_hands_the_transaction_back_and_can_be_repaired() {
-    let fixture = Setup::default().in_memory();
+fn a_rejected_commit_hands_the_transaction_back_and_can_be_repaired(place: &Place) {
+    let fixture = Setup::default().at(place);
     let session = fixture.opened("me");
     let secret = fixture.secret(&session, "hunter2");
     let value = json!({"n": 0, "password": secret.as_str()});
@@ -200,9 +213,10 @@ fn a_rejected_commit_hands_the_transaction_back_and_can_be_repaired() {
     assert_eq!(fixture.commit(&session).unwrap(), 2);
 }
 
-#[test]
-fn secrets_are_sealed_revealed_to_those_who_act_and_dropped_when_nobody_refers_to_them() {
-    let fixture = Setup::default().in_memory();
+fn secrets_are_sealed_revealed_to_those_who_act_and_dropped_when_nobody_refers_to_them(
+    place: &Place,
+) {
+    let fixture = Setup::default().at(place);
     let session = fixture.opened("me");
     let secret = fixture.secret(&session, "hunter2");
     let unused = fixture.secret(&session, "hunter3");
@@ -221,9 +235,8 @@ fn secrets_are_sealed_revealed_to_those_who_act_and_dropped_when_nobody_refers_t
     assert!(fixture.running(&kept).is_none(), "its last user let go");
 }
 
-#[test]
-fn a_commit_without_net_changes_makes_no_revision() {
-    let fixture = Setup::default().in_memory();
+fn a_commit_without_net_changes_makes_no_revision(place: &Place) {
+    let fixture = Setup::default().at(place);
     let session = fixture.opened("me");
     fixture.put(&session, "a", json!({"n": 1})).unwrap();
     fixture.put(&session, "a", json!({"n": 0})).unwrap();
@@ -232,9 +245,8 @@ fn a_commit_without_net_changes_makes_no_revision() {
     assert_eq!(fixture.engine.holder(), None);
 }
 
-#[test]
-fn members_keep_their_order_and_can_be_put_in_another() {
-    let fixture = Setup::default().in_memory();
+fn members_keep_their_order_and_can_be_put_in_another(place: &Place) {
+    let fixture = Setup::default().at(place);
     let session = fixture.opened("me");
     let made: Vec<_> = (0..4).map(|n| fixture.create(&session, json!({"n": n}))).collect();
     let keys: Vec<Key> = made.iter().map(|path| path.key().unwrap().clone()).collect();
@@ -258,9 +270,8 @@ fn members_keep_their_order_and_can_be_put_in_another() {
     assert_eq!(listed(&fixture), reversed);
 }
 
-#[test]
-fn what_the_catalog_has_not_is_refused() {
-    let fixture = Setup::default().in_memory();
+fn what_the_catalog_has_not_is_refused(place: &Place) {
+    let fixture = Setup::default().at(place);
     let session = fixture.opened("me");
     let nowhere = fixture.engine.node_put(&session, &path("/nowhere"), json!({}), None);
     assert_refused!(nowhere, Error::NotFound(_));
@@ -273,10 +284,9 @@ fn what_the_catalog_has_not_is_refused() {
     assert_refused!(secret, Error::NotAllowed { operation: Operation::Delete, .. });
 }
 
-#[test]
-fn a_transaction_may_not_grow_beyond_its_limit() {
+fn a_transaction_may_not_grow_beyond_its_limit(place: &Place) {
     let setup = Setup { change_limit: 2, ..Setup::default() };
-    let fixture = setup.in_memory();
+    let fixture = setup.at(place);
     let session = fixture.opened("me");
     fixture.put(&session, "a", json!({"n": 1})).unwrap();
     fixture.put(&session, "b", json!({"n": 1})).unwrap();
@@ -324,11 +334,10 @@ impl Applier for Recorder {
     }
 }
 
-#[test]
-fn appliers_are_asked_before_and_told_after_and_can_refuse() {
+fn appliers_are_asked_before_and_told_after_and_can_refuse(place: &Place) {
     let recorder = Arc::new(Recorder { refuse: 13, calls: Mutex::default() });
     let appliers = vec![Arc::clone(&recorder) as Arc<dyn Applier>];
-    let fixture = Setup { appliers, ..Setup::default() }.in_memory();
+    let fixture = Setup { appliers, ..Setup::default() }.at(place);
     let session = fixture.opened("me");
     fixture.put(&session, "a", json!({"n": 13})).unwrap();
     assert_refused!(fixture.commit(&session), Error::Refused(_));
@@ -347,9 +356,8 @@ fn appliers_are_asked_before_and_told_after_and_can_refuse() {
     );
 }
 
-#[test]
-fn waiting_commits_share_syncs() {
-    let fixture = Arc::new(Setup::mode(Mode::Concurrent).in_memory());
+fn waiting_commits_share_syncs(place: &Place) {
+    let fixture = Arc::new(Setup::mode(Mode::Concurrent).at(place));
     let before = fixture.engine.syncs();
     let sessions: Vec<_> = (0..200).map(|_| fixture.opened("me")).collect();
     for (n, session) in sessions.iter().enumerate() {
@@ -396,9 +404,8 @@ fn a_commit_that_is_too_large_for_the_store_is_refused_alone_and_poisons_nothing
     assert!(fixture.engine.transaction_status(&large).open, "handed back");
 }
 
-#[test]
-fn a_session_that_ends_while_its_commit_is_under_way_does_not_keep_the_lock() {
-    let fixture = Setup::default().in_memory();
+fn a_session_that_ends_while_its_commit_is_under_way_does_not_keep_the_lock(place: &Place) {
+    let fixture = Setup::default().at(place);
     for round in 0..50 {
         let session = fixture.opened("me");
         fixture.put(&session, "a", json!({ "n": round })).unwrap();

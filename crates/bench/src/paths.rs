@@ -1,0 +1,248 @@
+//! The product without a socket: requests handed to its service as if they had come over the wire,
+//! and commits through its engine.
+//!
+//! These are the paths whose instructions and allocations are counted, because those are the same
+//! on every run where times are not.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use base64::Engine as _;
+use bytes::Bytes;
+use config_tree::NodePath;
+use front_end::password::hash_blocking;
+use front_end::throttle::ThrottleRules;
+use front_end::transport::{Handler, Limits, Request, RequestBody};
+use front_end::{Accounts, Administrator, Metrics, Service, ServiceOptions};
+use http_body_util::{BodyExt, Full};
+use hyper::http::request::Parts;
+use hyper::{Method, Response, StatusCode, header};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use transaction_engine::store::MemStore;
+use transaction_engine::{Engine, Error, Session};
+
+use crate::Outcome;
+use crate::appliance::{self, SETTINGS, Setup, THINGS, thing};
+
+const IDLE_MICROS: i64 = 600_000_000;
+
+/// The service over an engine, with somebody logged in, and a runtime that polls it.
+pub struct InProcess {
+    service: Service,
+    engine: Arc<Engine>,
+    runtime: Runtime,
+    token: String,
+}
+
+impl InProcess {
+    /// Logs in to a service over an engine.
+    ///
+    /// # Errors
+    /// The login is refused.
+    pub fn new(engine: Engine) -> Outcome<Self> {
+        let engine = Arc::new(engine);
+        let options = ServiceOptions {
+            limits: Limits::default(),
+            import_bytes: 256 << 20,
+            throttle: ThrottleRules::default(),
+            sessions: 100,
+            lenient_commit: false,
+            firmware_version: "6.2.0".to_owned(),
+            version: "6 F2".to_owned(),
+            build_date: "2019-10-28T00:00:00+00:00".to_owned(),
+            host_name: "boxwood".to_owned(),
+            domain_name: "example.com".to_owned(),
+        };
+        let administrator =
+            Administrator { name: "admin".to_owned(), password_hash: hash_blocking("admin")? };
+        let idle = Arc::new(AtomicI64::new(IDLE_MICROS));
+        let accounts = Accounts::new("admin");
+        let service = Service::new(
+            Arc::clone(&engine),
+            options,
+            administrator,
+            &accounts,
+            idle,
+            Metrics::new(),
+        )?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let mut made = Self { service, engine, runtime, token: String::new() };
+        made.token = made.login()?;
+        Ok(made)
+    }
+
+    /// One over a data directory that has a tree of the benchmarks' catalog.
+    ///
+    /// # Errors
+    /// The store cannot be opened.
+    pub fn durable(data_dir: &Path) -> Outcome<Self> {
+        Self::new(Setup::bench()?.durable(data_dir)?)
+    }
+
+    /// One in memory with so many things.
+    ///
+    /// # Errors
+    /// The tree cannot be made.
+    pub fn in_memory(things: usize) -> Outcome<Self> {
+        let store = MemStore::new();
+        let (catalog, path) = (appliance::catalog()?, appliance::path(THINGS)?);
+        let medium = Box::new(store.clone());
+        appliance::fill_log(medium, None, &catalog, &path, things, |n| thing(n, 0))?;
+        Self::new(Setup::bench()?.over(Box::new(store), None)?)
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    fn login(&self) -> Outcome<String> {
+        let basic = base64::engine::general_purpose::STANDARD.encode("admin:admin");
+        let head = hyper::Request::get("/api/authentication")
+            .header(header::HOST, "localhost")
+            .header(header::AUTHORIZATION, format!("Basic {basic}"))
+            .body(())?
+            .into_parts()
+            .0;
+        let response = self.handle(&head, Bytes::new());
+        let cookie = response.headers().get(header::SET_COOKIE).ok_or("no cookie was set")?;
+        let token = cookie.to_str()?.strip_prefix("session_id=").and_then(|c| c.split(';').next());
+        Ok(token.ok_or("the cookie holds no session")?.to_owned())
+    }
+
+    /// The head of a request of the one who is logged in.
+    ///
+    /// # Errors
+    /// The path is none.
+    pub fn head(&self, method: Method, path: &str) -> Outcome<Parts> {
+        let mut request = hyper::Request::builder().uri(format!("/api{path}"));
+        if method != Method::GET {
+            request = request.header(header::CONTENT_LENGTH, "0");
+        }
+        let request = request
+            .method(method)
+            .header(header::HOST, "localhost")
+            .header(header::COOKIE, format!("session_id={}", self.token));
+        Ok(request.body(())?.into_parts().0)
+    }
+
+    /// Has the service answer one request.
+    #[must_use]
+    pub fn handle(&self, head: &Parts, body: Bytes) -> Response<Full<Bytes>> {
+        self.runtime.block_on(self.service.handle(request(head, body)))
+    }
+
+    /// Has the service answer one request, which must succeed.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn expect(&self, head: &Parts, body: Bytes) -> Outcome<Bytes> {
+        let response = self.handle(head, body);
+        let status = response.status();
+        let body = self.runtime.block_on(response.into_body().collect())?.to_bytes();
+        match status {
+            StatusCode::OK => Ok(body),
+            other => Err(format!("{other}: {}", String::from_utf8_lossy(&body)).into()),
+        }
+    }
+}
+
+/// What the front end is handed for a request.
+#[must_use]
+pub fn request(head: &Parts, body: Bytes) -> Request {
+    Request {
+        head: head.clone(),
+        body: RequestBody::memory(body),
+        peer: SocketAddr::from(([127, 0, 0, 1], 4711)),
+        secure: false,
+        client_certificate: None,
+    }
+}
+
+/// The paths that are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// A GET of a member of a collection of a thousand, its shown form cached.
+    Get,
+    /// A PUT of an object into an open transaction.
+    Put,
+    /// Open, PUT and commit of one object through the engine on a store in memory.
+    Commit,
+}
+
+impl Counted {
+    /// All of them, with their names.
+    pub const ALL: [(Self, &'static str); 3] =
+        [(Self::Get, "get"), (Self::Put, "put"), (Self::Commit, "commit")];
+
+    /// Prepares the path; each call of the result goes down it once.
+    ///
+    /// # Errors
+    /// The product cannot be set up.
+    pub fn prepare(self) -> Outcome<Box<dyn FnMut() -> Outcome<()>>> {
+        let product = InProcess::in_memory(1000)?;
+        match self {
+            Self::Get => {
+                let path = format!("/configuration{THINGS}/{}", appliance::key(500));
+                let head = product.head(Method::GET, &path)?;
+                product.expect(&head, Bytes::new())?;
+                Ok(Box::new(move || ok(&product.handle(&head, Bytes::new()))))
+            }
+            Self::Put => {
+                let open = product.head(Method::POST, "/transaction")?;
+                product.expect(&open, Bytes::new())?;
+                let head = product.head(Method::PUT, &format!("/configuration{SETTINGS}"))?;
+                let bodies = [11, 12].map(|timeout| Bytes::from(settings(timeout).to_string()));
+                let mut turn = 0;
+                Ok(Box::new(move || {
+                    turn += 1;
+                    ok(&product.handle(&head, bodies[turn % 2].clone()))
+                }))
+            }
+            Self::Commit => {
+                let engine = Arc::clone(product.engine());
+                drop(product);
+                let session = engine.session_open("bench");
+                let mut turn = 0;
+                Ok(Box::new(move || {
+                    turn += 1;
+                    commit(&engine, &session, turn)
+                }))
+            }
+        }
+    }
+}
+
+fn ok(response: &Response<Full<Bytes>>) -> Outcome<()> {
+    match response.status() {
+        StatusCode::OK => Ok(()),
+        other => Err(format!("status {other}").into()),
+    }
+}
+
+fn settings(timeout: usize) -> Value {
+    json!({ "server": "host.example.com", "enabled": true, "timeout": timeout, "comment": "none" })
+}
+
+/// Opens a transaction, replaces the settings and commits.
+///
+/// # Errors
+/// The engine refuses.
+pub fn commit(engine: &Engine, session: &Arc<Session>, turn: usize) -> Outcome<()> {
+    engine.transaction_open(session)?;
+    put(engine, session, &appliance::path(SETTINGS)?, settings(11 + turn % 2))?;
+    engine.transaction_commit(session, None)?;
+    Ok(())
+}
+
+/// Stages a body for an object or a member, whatever it holds now.
+///
+/// # Errors
+/// The engine refuses.
+pub fn put(engine: &Engine, session: &Session, path: &NodePath, body: Value) -> Result<(), Error> {
+    engine.node_put(session, path, body, None).map(drop)
+}

@@ -1,0 +1,130 @@
+//! Which appliance is emulated: a built-in catalog, or one that the user wrote.
+
+use std::path::{Path, PathBuf};
+
+use catalog::{Catalog, Fault, LoadError};
+use transaction_engine::Mode;
+
+use crate::settings::{Settings, TransactionMode};
+
+/// Why there is no catalog.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplianceError {
+    /// None of this name is built in.
+    #[error("there is no appliance {0:?}; those built in are {1}")]
+    Unknown(String, String),
+    /// A built-in catalog has faults, which its tests should have found.
+    #[error(transparent)]
+    BuiltIn(#[from] LoadError),
+    /// The user's catalog has faults.
+    #[error("{}", report(dir, faults))]
+    Faulty {
+        /// The catalog's directory.
+        dir: PathBuf,
+        /// All of them.
+        faults: Vec<Fault>,
+    },
+}
+
+/// The catalog that the settings choose.
+///
+/// # Errors
+/// Every fault of the catalog at once.
+pub fn catalog(settings: &Settings) -> Result<Catalog, ApplianceError> {
+    let Some(dir) = &settings.catalog else {
+        let name = settings.appliance.as_str();
+        let known = Catalog::builtin_names().join(", ");
+        let catalog = Catalog::builtin(name);
+        return Ok(catalog.ok_or_else(|| ApplianceError::Unknown(name.to_owned(), known))??);
+    };
+    Catalog::load(dir).map_err(|LoadError { faults }| {
+        let dir = dir.clone();
+        ApplianceError::Faulty { dir, faults }
+    })
+}
+
+/// How transactions get along: as the settings say, else as the catalog does.
+#[must_use]
+pub fn transaction_mode(settings: &Settings, catalog: &Catalog) -> Mode {
+    match settings.transactions.mode {
+        TransactionMode::Exclusive => Mode::Exclusive,
+        TransactionMode::Concurrent => Mode::Concurrent,
+        TransactionMode::Auto if catalog.default_mode() == "concurrent" => Mode::Concurrent,
+        TransactionMode::Auto => Mode::Exclusive,
+    }
+}
+
+/// A fault on a line of its own, its file named from where the command was given.
+#[must_use]
+pub fn fault_line(dir: &Path, fault: &Fault) -> String {
+    // A fault of the folder itself names the folder.
+    if Path::new(&fault.file) == dir {
+        return fault.to_string();
+    }
+    let file = dir.join(&fault.file).display().to_string();
+    Fault { file, ..fault.clone() }.to_string()
+}
+
+fn report(dir: &Path, faults: &[Fault]) -> String {
+    let mut text = format!("the catalog in {} has {}", dir.display(), counted(faults.len()));
+    for fault in faults {
+        text.push('\n');
+        text.push_str(&fault_line(dir, fault));
+    }
+    text
+}
+
+/// `1 fault`, `2 faults`.
+#[must_use]
+pub fn counted(faults: usize) -> String {
+    format!("{faults} {}", if faults == 1 { "fault" } else { "faults" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Given, Mode as Command, Origin, Raw, Sources};
+
+    fn settings(given: &[(&str, &str)]) -> Settings {
+        let given = given.iter().map(|(name, value)| Given {
+            name: (*name).to_owned(),
+            raw: Raw::Spelled((*value).to_owned()),
+            origin: Origin::Flag((*name).to_owned()),
+        });
+        let flags = given.collect();
+        let (mode, config_file, environment) = (Command::Serve, None, Vec::new());
+        Settings::resolve(Sources { mode, config_file, environment, flags }).unwrap()
+    }
+
+    fn files(mode: &str) -> Vec<(String, String)> {
+        let text = format!("name: lamp\ntitle: Lamp\ntransactions: {mode}\n");
+        vec![("catalog.yaml".to_owned(), text)]
+    }
+
+    #[test]
+    fn the_mode_of_transactions_follows_the_catalog_unless_it_is_given() {
+        let concurrent = Catalog::from_files(files("concurrent")).unwrap();
+        let exclusive = Catalog::from_files(files("exclusive")).unwrap();
+        let mode = |given: &str, catalog| {
+            transaction_mode(&settings(&[("transactions.mode", given)]), catalog)
+        };
+        assert_eq!(mode("auto", &concurrent), Mode::Concurrent);
+        assert_eq!(mode("auto", &exclusive), Mode::Exclusive);
+        assert_eq!(mode("exclusive", &concurrent), Mode::Exclusive);
+        assert_eq!(mode("concurrent", &exclusive), Mode::Concurrent);
+    }
+
+    #[test]
+    fn faults_of_a_catalog_are_told_with_their_files() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("catalog.yaml"), "name: lamp\nttile: Lamp\n").unwrap();
+        let shown = dir.path().display().to_string();
+        let refused = catalog(&settings(&[("catalog", &shown)])).unwrap_err().to_string();
+        assert!(refused.contains(&format!("the catalog in {shown} has ")), "{refused}");
+        assert!(refused.contains(&format!("\n{shown}/catalog.yaml:2: ")), "{refused}");
+
+        let missing = dir.path().join("missing").display().to_string();
+        let refused = catalog(&settings(&[("catalog", &missing)])).unwrap_err().to_string();
+        assert!(refused.contains(&format!("\n{missing}: ")), "{refused}");
+    }
+}

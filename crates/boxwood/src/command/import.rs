@@ -1,0 +1,203 @@
+//! `boxwood import`: a document as one transaction.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use front_end::transfer::{self, Document, Kind, Outcome, Refusal};
+use zeroize::Zeroizing;
+
+use super::progress::Progress;
+use super::remote::{Remote, RemoteError};
+use super::state::State;
+use super::{CommandError, Environment, say};
+use crate::cli::ImportFlags;
+
+/// Who commits what is imported into a directory: there is no login that could say more.
+const AUTHOR: &str = "boxwood";
+
+/// Imports into a data directory or a running daemon, or says what that would do.
+///
+/// # Errors
+/// The document is refused, or there is nowhere to import it to. Nothing has changed then.
+pub fn run(flags: &ImportFlags, environment: Environment) -> Result<(), CommandError> {
+    let text = read(&flags.file)?;
+    // Before anybody is asked for anything, whether this is a document at all.
+    let document = Document::parse(&text).map_err(Refusal::Document)?;
+    let outcome = match &flags.remote.url {
+        Some(url) => {
+            let remote = Remote::login(url, &flags.remote, &environment)?;
+            send(&remote, url, &text, flags)?
+        }
+        None => apply(&State::find(&flags.state, environment)?, &document, flags)?,
+    };
+    say(report(&outcome, flags.dry_run))?;
+    let unlike = document.config_hash.as_deref().is_some_and(|hash| hash != outcome.config_hash);
+    if unlike {
+        say("the document was changed since it was exported\n")?;
+    }
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, CommandError> {
+    let mut text = Zeroizing::new(Vec::new());
+    let read = if file == Path::new("-") {
+        io::stdin().lock().read_to_end(&mut text).map(drop)
+    } else {
+        std::fs::read(file).map(|bytes| *text = bytes)
+    };
+    read.map_err(|source| CommandError::Read { path: file.to_owned(), source })?;
+    Ok(text)
+}
+
+fn apply(
+    state: &State,
+    document: &Document<'_>,
+    flags: &ImportFlags,
+) -> Result<Outcome, CommandError> {
+    let depth = state.settings.limits.json_depth;
+    let progress = Progress::begin(count(document.len()), |done, total| match done {
+        0 => "opening the configuration".to_owned(),
+        done if done < total => format!("checked {done} of {total} nodes"),
+        total => format!("checked all {total} nodes, going on with the whole"),
+    });
+    let reached = |done: usize| progress.reached(count(done) + 1);
+    if flags.dry_run {
+        let (number, base) = state.committed()?;
+        let engine = state.rehearsal()?;
+        return Ok(transfer::rehearse(&engine, (number, &base), document, depth, &reached)?);
+    }
+    let engine = state.open()?;
+    let outcome =
+        transfer::import(&engine, AUTHOR, document, flags.message.clone(), depth, &reached);
+    engine.shutdown();
+    Ok(outcome?)
+}
+
+fn send(
+    remote: &Remote,
+    url: &str,
+    text: &[u8],
+    flags: &ImportFlags,
+) -> Result<Outcome, CommandError> {
+    let mut path = format!("/boxwood/v1/import?dry_run={}", flags.dry_run);
+    if let Some(message) = &flags.message {
+        path.push_str("&message=");
+        encode(message, &mut path);
+    }
+    let length = count(text.len());
+    let progress = Progress::begin(length, |done, total| match done {
+        done if done < total => format!("sent {done} of {total} bytes"),
+        _ => "all is sent, the daemon is at work".to_owned(),
+    });
+    let mut upload = Upload { text, at: 0, progress };
+    let answer = remote.post(&path, &mut upload, length)?;
+    let stranger = |_| CommandError::Remote(RemoteError::Stranger(url.to_owned()));
+    serde_json::from_slice(&answer).map_err(stranger)
+}
+
+/// A text that is watched while it is read.
+struct Upload<'t> {
+    text: &'t [u8],
+    at: usize,
+    progress: Progress,
+}
+
+impl Read for Upload<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = (&self.text[self.at..]).read(buffer)?;
+        self.at += read;
+        self.progress.reached(count(self.at));
+        Ok(read)
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+// For a query: letters, digits and little else stand for themselves.
+fn encode(text: &str, into: &mut String) {
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                into.push(char::from(byte));
+            }
+            _ => into.push_str(&format!("%{byte:02X}")),
+        }
+    }
+}
+
+fn report(outcome: &Outcome, dry_run: bool) -> String {
+    let Outcome { changes, config_hash, nodes, revision } = outcome;
+    let mut text = String::new();
+    let mut counts = [0_usize; 4];
+    for difference in changes {
+        let (word, place) = match difference.change {
+            Kind::Added => ("added", 0),
+            Kind::Changed => ("changed", 1),
+            Kind::Removed => ("removed", 2),
+            Kind::Reordered => ("reordered", 3),
+        };
+        counts[place] += 1;
+        if dry_run {
+            text.push_str(&format!("{word} {}", difference.path));
+            let members: Vec<&str> = difference.members.iter().map(String::as_str).collect();
+            match members.as_slice() {
+                [] | [""] => text.push('\n'),
+                members => text.push_str(&format!(": {}\n", members.join(", "))),
+            }
+        }
+    }
+    let [added, changed, removed, reordered] = counts;
+    let counts =
+        format!("{added} added, {changed} changed, {removed} removed, {reordered} reordered");
+    text.push_str(&match (dry_run, changes.is_empty()) {
+        (_, true) => format!("{nodes} nodes are as in revision {revision}; nothing to change\n"),
+        (true, _) => format!("{nodes} nodes against revision {revision}: {counts}; dry run\n"),
+        (false, _) => format!("{nodes} nodes are revision {revision} now: {counts}\n"),
+    });
+    text.push_str(&format!("config_hash {config_hash}\n"));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use front_end::transfer::Difference;
+
+    fn outcome(changes: &[(&str, Kind, &[&str])]) -> Outcome {
+        let changes = changes.iter().map(|(path, change, members)| Difference {
+            path: (*path).to_owned(),
+            change: *change,
+            members: members.iter().map(|member| (*member).to_owned()).collect(),
+        });
+        let changes = changes.collect();
+        Outcome { changes, config_hash: "c0ffee".to_owned(), nodes: 5, revision: 7 }
+    }
+
+    #[test]
+    fn a_rehearsal_lists_what_would_change() {
+        let found = outcome(&[
+            ("/a", Kind::Changed, &["/b", "/c/d"]),
+            ("/v", Kind::Changed, &[""]),
+            ("/x/1", Kind::Added, &[]),
+        ]);
+        let summary = "2 changed, 0 removed, 0 reordered";
+        assert_eq!(
+            report(&found, true),
+            format!(
+                "changed /a: /b, /c/d\nchanged /v\nadded /x/1\n5 nodes against revision 7: \
+                 1 added, {summary}; dry run\nconfig_hash c0ffee\n"
+            )
+        );
+        assert!(report(&found, false).starts_with("5 nodes are revision 7 now: 1 added, 2 "));
+        assert!(report(&outcome(&[]), false).contains("nothing to change"));
+    }
+
+    #[test]
+    fn a_message_survives_a_query() {
+        let mut text = String::new();
+        encode("a b&c=ü", &mut text);
+        assert_eq!(text, "a%20b%26c%3D%C3%BC");
+    }
+}

@@ -1,0 +1,104 @@
+//! The commands that answer and end. What they find goes to standard output, what keeps them from
+//! it to standard error.
+
+pub mod catalog;
+pub mod export;
+pub mod import;
+pub mod progress;
+pub mod remote;
+pub mod state;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use front_end::transfer::Refusal;
+use transaction_engine::store::StoreError;
+
+use crate::appliance::{ApplianceError, counted};
+use crate::daemon::DaemonError;
+use crate::settings::BadSettings;
+use remote::RemoteError;
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// Settings cannot be used.
+    #[error(transparent)]
+    Settings(#[from] BadSettings),
+    /// A catalog was checked and has faults, which were printed.
+    #[error("the catalog in {} has {}", dir.display(), counted(*count))]
+    Faults {
+        /// The catalog's directory.
+        dir: PathBuf,
+        /// How many.
+        count: usize,
+    },
+    /// A new catalog would mingle with what is there.
+    #[error("{} is not empty; name a directory that is empty or not there yet", .0.display())]
+    NotEmpty(PathBuf),
+    /// A file could not be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Standard output took no more.
+    #[error("cannot write to standard output: {0}")]
+    Output(#[source] io::Error),
+    /// The settings' catalog cannot be used.
+    #[error(transparent)]
+    Appliance(#[from] ApplianceError),
+    /// There is nothing to export.
+    #[error("there is no configuration in {}; name the directory of a daemon with --data-dir", .0.display())]
+    Nothing(PathBuf),
+    /// A daemon has the directory.
+    #[error(
+        "the data directory {} is in use by a running Boxwood; ask that one with --url \
+         https://HOST:PORT, or stop it first",
+        .0.display()
+    )]
+    InUse(PathBuf),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(StoreError),
+    /// The configuration cannot be opened.
+    #[error(transparent)]
+    Open(DaemonError),
+    /// The document cannot be imported.
+    #[error("nothing was imported: {0}")]
+    Refused(#[from] Refusal),
+    /// A running daemon did not do it.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+}
+
+impl CommandError {
+    /// Whether it is the command line that is wrong, and not the world.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Settings(_) | Self::Remote(RemoteError::Url(_) | RemoteError::Trust(_))
+        )
+    }
+}
+
+/// The whole environment.
+pub type Environment = Vec<(OsString, OsString)>;
+
+/// Prints what a command found.
+fn say(text: impl AsRef<[u8]>) -> Result<(), CommandError> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_ref()).and_then(|()| out.flush()).map_err(CommandError::Output)
+}

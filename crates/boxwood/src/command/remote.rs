@@ -1,0 +1,311 @@
+//! A running daemon, as a client that logs in, asks one thing and logs out.
+//!
+//! Blocking, since a command has nothing else to do meanwhile. Nothing is trusted by itself: the
+//! daemon's certificate is usually its own, so `--ca` names it or `--insecure` does without.
+
+use std::ffi::OsString;
+use std::io::{self, BufRead, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls::crypto::ring;
+use serde_json::Value;
+use ureq::http::Response;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::{Agent, Body, SendBody};
+use zeroize::Zeroizing;
+
+use crate::cli::RemoteFlags;
+
+/// The variable that holds the password of `--user`.
+pub const PASSWORD: &str = "BOXWOOD_PASSWORD";
+
+const SESSION: &str = "session_id";
+
+/// How long a daemon may take to be found, and to say whether it wants a body.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a running daemon did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoteError {
+    /// The URL names no daemon.
+    #[error("--url {0:?} must be https://HOST:PORT or http://HOST:PORT, without a path")]
+    Url(String),
+    /// Nobody said whom to trust.
+    #[error(
+        "nothing vouches for {0}: name the certificate to trust with --ca FILE, or trust any with \
+         --insecure"
+    )]
+    Trust(String),
+    /// The file of `--ca` cannot be used.
+    #[error("--ca {}: {why}", file.display())]
+    Authority {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is no password.
+    #[error("no password: set {PASSWORD}, or give it as the first line of standard input")]
+    Password,
+    /// There was no answer, or no whole one.
+    #[error("{url} gave no answer: {source}")]
+    Unanswered {
+        /// Which daemon.
+        url: String,
+        /// What happened.
+        source: Box<ureq::Error>,
+    },
+    /// The answer is not one of Boxwood's.
+    #[error("{0} does not answer as a Boxwood does")]
+    Stranger(String),
+    /// The daemon refused.
+    #[error("{url} refused: {message}{}", listed(faults))]
+    Refused {
+        /// Which daemon.
+        url: String,
+        /// Its sentence.
+        message: String,
+        /// Each single fault, where there are several or the sentence does not say where.
+        faults: Vec<String>,
+    },
+}
+
+fn listed(faults: &[String]) -> String {
+    faults.iter().map(|fault| format!("\n  {fault}")).collect()
+}
+
+/// A login at a running daemon; it ends with the value.
+pub struct Remote {
+    agent: Agent,
+    url: String,
+    cookie: Zeroizing<String>,
+}
+
+impl Remote {
+    /// Logs in. The password comes from the environment, else from `input`.
+    ///
+    /// # Errors
+    /// See [`RemoteError`].
+    pub fn login(
+        url: &str,
+        flags: &RemoteFlags,
+        environment: &[(OsString, OsString)],
+    ) -> Result<Self, RemoteError> {
+        let url = url.trim_end_matches('/').to_owned();
+        let place = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        if place.is_none_or(|place| place.is_empty() || place.contains(['/', '?', '#', '@'])) {
+            return Err(RemoteError::Url(url));
+        }
+        let agent = agent(&url, flags)?;
+        let password = password(environment)?;
+        let pair = Zeroizing::new(format!("{}:{}", flags.user, *password));
+        let basic = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
+        let answer = agent
+            .get(format!("{url}/api/authentication"))
+            .header("Authorization", basic.as_str())
+            .call();
+        let mut answer = answer.map_err(|source| unanswered(&url, source))?;
+        if !answer.status().is_success() {
+            return Err(refusal(&url, &mut answer));
+        }
+        let token = token(&answer).ok_or_else(|| RemoteError::Stranger(url.clone()))?;
+        let cookie = Zeroizing::new(format!("{SESSION}={}", *token));
+        Ok(Self { agent, url, cookie })
+    }
+
+    /// What stands at a path.
+    ///
+    /// # Errors
+    /// See [`RemoteError`].
+    pub fn get(&self, path: &str) -> Result<Vec<u8>, RemoteError> {
+        let request = self.agent.get(format!("{}{path}", self.url));
+        let answer = request.header("Cookie", self.cookie.as_str()).call();
+        self.content(answer)
+    }
+
+    /// Sends a JSON text of a known length to a path. The daemon is asked first whether it wants
+    /// it: a refusal need not wait for a long upload.
+    ///
+    /// # Errors
+    /// See [`RemoteError`].
+    pub fn post(
+        &self,
+        path: &str,
+        text: &mut dyn Read,
+        length: u64,
+    ) -> Result<Vec<u8>, RemoteError> {
+        let request = self
+            .agent
+            .post(format!("{}{path}", self.url))
+            .header("Cookie", self.cookie.as_str())
+            .header("Content-Type", "application/json")
+            .header("Content-Length", length.to_string())
+            .header("Expect", "100-continue");
+        let answer = request.send(SendBody::from_reader(text));
+        self.content(answer)
+    }
+
+    fn content(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<Vec<u8>, RemoteError> {
+        let mut answer = answer.map_err(|source| unanswered(&self.url, source))?;
+        if !answer.status().is_success() {
+            return Err(refusal(&self.url, &mut answer));
+        }
+        read_all(&mut answer).map_err(|source| unanswered(&self.url, source))
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        let request = self.agent.delete(format!("{}/api/authentication", self.url));
+        // A session that stays ends by itself when it has been idle for long enough.
+        let _ = request.header("Cookie", self.cookie.as_str()).call();
+    }
+}
+
+fn agent(url: &str, flags: &RemoteFlags) -> Result<Agent, RemoteError> {
+    let secure = url.starts_with("https://");
+    let roots = match &flags.ca {
+        Some(file) => authorities(file)?,
+        None if secure && !flags.insecure => return Err(RemoteError::Trust(url.to_owned())),
+        None => Vec::new(),
+    };
+    let tls = TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
+        .root_certs(RootCerts::new_with_certs(&roots))
+        .disable_verification(flags.insecure)
+        .build();
+    let config = Agent::config_builder()
+        .tls_config(tls)
+        .http_status_as_error(false)
+        // Credentials go where the user said, by the way the user said.
+        .max_redirects(0)
+        .proxy(None)
+        .timeout_connect(Some(PATIENCE))
+        .timeout_await_100(Some(PATIENCE))
+        .build();
+    Ok(config.new_agent())
+}
+
+fn authorities(file: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, RemoteError> {
+    let wrong = |why: String| RemoteError::Authority { file: file.to_owned(), why };
+    let text = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+    let mut found = Vec::new();
+    for item in parse_pem(&text) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => found.push(certificate),
+            Ok(_) => {}
+            Err(error) => return Err(wrong(error.to_string())),
+        }
+    }
+    if found.is_empty() {
+        Err(wrong("there is no certificate in it".to_owned()))
+    } else {
+        Ok(found)
+    }
+}
+
+fn password(environment: &[(OsString, OsString)]) -> Result<Zeroizing<String>, RemoteError> {
+    if let Some((_, given)) = environment.iter().find(|(name, _)| name == PASSWORD) {
+        let given = given.to_str().ok_or(RemoteError::Password)?;
+        return Ok(Zeroizing::new(given.to_owned()));
+    }
+    // What is typed at a terminal would be shown there.
+    if io::stdin().is_terminal() {
+        return Err(RemoteError::Password);
+    }
+    let mut line = Zeroizing::new(String::new());
+    let read = io::stdin().lock().read_line(&mut line);
+    let given = line.trim_end_matches(['\r', '\n']);
+    match read {
+        Ok(_) if !given.is_empty() => Ok(Zeroizing::new(given.to_owned())),
+        _ => Err(RemoteError::Password),
+    }
+}
+
+fn token(answer: &Response<Body>) -> Option<Zeroizing<String>> {
+    let cookies = answer.headers().get_all("set-cookie").iter();
+    let mut pairs = cookies.filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+    let token = pairs.find_map(|pair| pair.trim().strip_prefix(SESSION)?.strip_prefix('='))?;
+    Some(Zeroizing::new(token.trim_matches('"').to_owned()))
+}
+
+fn read_all(answer: &mut Response<Body>) -> Result<Vec<u8>, ureq::Error> {
+    answer.body_mut().with_config().limit(u64::MAX).read_to_vec()
+}
+
+fn unanswered(url: &str, source: ureq::Error) -> RemoteError {
+    RemoteError::Unanswered { url: url.to_owned(), source: Box::new(source) }
+}
+
+// Boxwood's errors, all of their parts; the first line of anything else.
+fn refusal(url: &str, answer: &mut Response<Body>) -> RemoteError {
+    let status = answer.status();
+    let body = read_all(answer).unwrap_or_default();
+    let document: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let error = &document["error"];
+    let message = match error["message"].as_str() {
+        Some(message) => message.to_owned(),
+        None => format!("it answered {status}"),
+    };
+    let details = error["details"]["errors"].as_array().into_iter().flatten();
+    let faults = details.filter_map(fault).collect();
+    RemoteError::Refused { url: url.to_owned(), message, faults }
+}
+
+fn fault(error: &Value) -> Option<String> {
+    let message = error["message"].as_str()?;
+    let paths = error["paths"].as_array().into_iter().flatten();
+    let paths: Vec<&str> = paths.filter_map(Value::as_str).collect();
+    let rule = error["rule"].as_str().map(|rule| format!(" [{rule}]")).unwrap_or_default();
+    Some(match paths.as_slice() {
+        [] => format!("{message}{rule}"),
+        paths => format!("{}: {message}{rule}", paths.join(", ")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn each_fault_of_a_refusal_is_a_line() {
+        let error = json!({"message": "`a` is required", "paths": ["/x#a"], "rule": "required"});
+        assert_eq!(fault(&error).as_deref(), Some("/x#a: `a` is required [required]"));
+        assert_eq!(fault(&json!({"message": "no"})).as_deref(), Some("no"));
+        assert_eq!(fault(&json!({"paths": []})), None);
+    }
+
+    #[test]
+    fn a_token_is_found_among_cookies() {
+        let answer = |cookie: &str| {
+            let builder = Response::builder().header("set-cookie", "other=1; Path=/");
+            builder.header("set-cookie", cookie).body(Body::builder().data("")).unwrap()
+        };
+        let found = |cookie| token(&answer(cookie)).map(|token| token.to_string());
+        assert_eq!(found("session_id=abc; Path=/api; Secure").as_deref(), Some("abc"));
+        assert_eq!(found("session_id=\"abc\"").as_deref(), Some("abc"));
+        assert_eq!(found("session_idx=abc"), None);
+    }
+
+    #[test]
+    fn a_url_names_a_daemon_and_somebody_vouches_for_it() {
+        let environment = [(PASSWORD.into(), "x".into())];
+        let refused = |url: &str| {
+            let flags = RemoteFlags { user: "admin".to_owned(), ..RemoteFlags::default() };
+            match Remote::login(url, &flags, &environment) {
+                Ok(_) => panic!("{url} is accepted"),
+                Err(error) => error.to_string(),
+            }
+        };
+        for bad in ["ftp://h:1", "https://", "h:1", "https://h:1/api", "https://u:p@h:1"] {
+            assert!(refused(bad).contains("https://HOST:PORT"), "{bad}");
+        }
+        assert!(refused("https://127.0.0.1:1").contains("--ca FILE"));
+    }
+}

@@ -1,0 +1,108 @@
+//! `/boxwood/v1/export` and `/boxwood/v1/import`: a whole configuration at once, for those who may
+//! see and change all of it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::http::request::Parts;
+use serde_json::{Value, json};
+use transaction_engine::Error as EngineError;
+
+use super::query::Query;
+use crate::error::ApiError;
+use crate::respond::Answer;
+use crate::service::Service;
+use crate::session::Login;
+use crate::transfer::{self, Document, Omission, Outcome, Refusal};
+use crate::transport::RequestBody;
+
+/// What the history says of an import without a message.
+const MESSAGE: &str = "Import";
+
+/// The committed configuration as a document.
+pub(super) async fn export(
+    service: &Service,
+    login: &Login,
+    head: &Parts,
+) -> Result<Answer, ApiError> {
+    expect_administrator(login, head)?;
+    let query = Query::read(head.uri.query(), &["secrets"])?;
+    let secrets = Omission::parse(query.get("secrets").unwrap_or("sealed"))
+        .ok_or_else(|| ApiError::syntactic("`secrets` must be sealed or omit", ""))?;
+    let (catalog, running) = (Arc::clone(service.engine.catalog()), service.engine.running());
+    // As long as the tree is large: not on a thread that others wait for.
+    let text = tokio::task::spawn_blocking(move || {
+        transfer::export(&catalog, running.number, &running.tree, secrets)
+    });
+    let text = text.await.map_err(|_| ApiError::internal())?;
+    Ok(Answer::text(StatusCode::OK, Bytes::from(text)))
+}
+
+/// A document as one transaction, or what it would change.
+pub(super) async fn import(
+    service: &Service,
+    login: &Login,
+    head: &Parts,
+    body: RequestBody,
+) -> Result<Answer, ApiError> {
+    expect_administrator(login, head)?;
+    let query = Query::read(head.uri.query(), &["dry_run", "message"])?;
+    let dry_run = match query.get("dry_run") {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(ApiError::syntactic("`dry_run` must be true or false", "")),
+    };
+    let message = query.get("message").unwrap_or(MESSAGE).to_owned();
+    let limits = &service.options.limits;
+    // A document may be larger than any other body, and takes longer by as much.
+    let longer = service.options.import_bytes.div_ceil(limits.body_bytes.max(1));
+    let longer = u32::try_from(longer).unwrap_or(u32::MAX);
+    let time = limits.body_timeout.saturating_mul(longer);
+    let text = body.read(service.options.import_bytes, time).await?;
+    // A holder whose session is over must not stand in the way until it is noticed.
+    service.logins.expire();
+
+    let (engine, depth) = (Arc::clone(&service.engine), limits.json_depth);
+    let user = login.session.user().to_owned();
+    // Goes on when the client goes away, as every commit does.
+    let done = tokio::task::spawn_blocking(move || {
+        let document = Document::parse(&text)?;
+        if dry_run {
+            let running = engine.running();
+            transfer::rehearse(&engine, (running.number, &running.tree), &document, depth, &|_| {})
+        } else {
+            transfer::import(&engine, &user, &document, Some(message), depth, &|_| {})
+        }
+    });
+    let outcome = done.await.map_err(|_| ApiError::internal())??;
+    if !dry_run {
+        tracing::info!(revision = outcome.revision, nodes = outcome.nodes, "imported");
+    }
+    Ok(Answer::document(&shown(&outcome)))
+}
+
+fn shown(outcome: &Outcome) -> Value {
+    // Numbers, texts and lists of them: nothing that JSON could not hold.
+    serde_json::to_value(outcome).unwrap_or_else(|_| json!({}))
+}
+
+// Half an export would be none, and half an import would delete the rest.
+fn expect_administrator(login: &Login, head: &Parts) -> Result<(), ApiError> {
+    if login.account.rights.is_all() {
+        Ok(())
+    } else {
+        Err(ApiError::unauthorized(head.uri.path()))
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Document(error) => Self::invalid_body(error.to_string()),
+            Refusal::Appliance { .. } => Self::syntactic(refusal.to_string(), "/appliance"),
+            Refusal::Violations(violations) => EngineError::Invalid(violations).into(),
+            Refusal::Engine(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! A whole configuration as one document: out of a tree, and back into one transaction.
+//!
+//! The document is JSON that a person can read, compare and keep in a repository: a head, then one
+//! node on each line, in the order of the tree (`docs/OPERATIONS.md` describes it). [`export`]
+//! writes it, [`Document`] reads it, [`rehearse`] says what it would change, and [`import`] commits
+//! it. Nothing here knows of HTTP or of files, so that a data directory and a running daemon are
+//! served by the same code.
+//!
+//! Secrets leave only sealed, or not at all. One that was left out is kept from what stands at the
+//! same place here; the document says which were, so that an absent member and an omitted secret
+//! are not taken for one another.
+
+mod difference;
+mod document;
+mod plan;
+
+pub use difference::{Difference, Kind};
+pub use document::{Document, DocumentError, FORMAT, Omission, export};
+pub use plan::{Outcome, Reached, Refusal, import, rehearse};

@@ -1,0 +1,219 @@
+//! Users who come from the configuration: when they may log in, what they may do, when they are
+//! logged out; and the parts of the configuration that govern the daemon.
+
+use serde_json::{Value, json};
+use support::{Client, Server};
+
+const USERS: &str = "/api/configuration/aaa/local_database/users";
+const GROUPS: &str = "/api/configuration/aaa/local_database/groups";
+
+fn password(client: &mut Client, plain: &str) -> String {
+    let made = client.post("/api/configuration/passwords", &json!({"plain": plain})).expect(201);
+    made.at("/key").as_str().expect("a key").to_owned()
+}
+
+fn create_user(client: &mut Client, name: &str, plain: &str) -> String {
+    let key = password(client, plain);
+    let made = client.post(USERS, &json!({"name": name, "password": key})).expect(201);
+    made.at("/key").as_str().expect("a key").to_owned()
+}
+
+/// Makes a user a member of a group, which is made where there is none of the name.
+fn join(client: &mut Client, group: &str, user: &str) {
+    let groups = client.get(GROUPS).expect(200).json();
+    let found = groups["items"].as_array().expect("a list").iter();
+    let found: Vec<&Value> = found.filter(|item| item["body"]["name"] == group).collect();
+    match found.first() {
+        Some(item) => {
+            let mut body = item["body"].clone();
+            body["members"].as_array_mut().expect("a list").push(json!(user));
+            client.put(item["meta"]["href"].as_str().expect("a path"), &body).expect(200);
+        }
+        None => {
+            client.post(GROUPS, &json!({"name": group, "members": [user]})).expect(201);
+        }
+    }
+}
+
+/// A server with the user `eve`, password `open sesame`, in the given groups.
+fn with_eve(groups: &[&str]) -> (Server, Client, String) {
+    let server = Server::dev();
+    let mut admin = server.admin();
+    admin.open().expect(200);
+    let eve = create_user(&mut admin, "eve", "open sesame");
+    groups.iter().for_each(|group| join(&mut admin, group, &eve));
+    admin.commit().expect(200);
+    (server, admin, eve)
+}
+
+fn eve(server: &Server) -> Client {
+    let mut client = server.client();
+    client.login("eve", "open sesame").expect(200);
+    client
+}
+
+#[test]
+fn a_user_can_log_in_after_the_commit_and_not_before() {
+    let server = Server::dev();
+    let mut admin = server.admin();
+    admin.open().expect(200);
+    create_user(&mut admin, "eve", "open sesame");
+    server.client().login("eve", "open sesame").expect_error(401, "AuthenticationFailure");
+    admin.commit().expect(200);
+    server.client().login("eve", "open sesame").expect(200);
+    server.client().login("eve", "wrong").expect_error(401, "AuthenticationFailure");
+    server.client().login("Eve", "open sesame").expect_error(401, "AuthenticationFailure");
+}
+
+#[test]
+fn a_user_whose_password_is_stored_as_a_hash_can_log_in() {
+    let server = Server::dev();
+    let mut admin = server.admin();
+    admin.open().expect(200);
+    // The SHA-256 of "open sesame".
+    let hash = "41ef4bb0b23661e66301aac36066912dac037827b4ae63a7b1165a5aa93ed4eb";
+    let made = admin.post("/api/configuration/passwords", &json!({"hash": hash})).expect(201);
+    admin.post(USERS, &json!({"name": "eve", "password": made.at("/key")})).expect(201);
+    admin.commit().expect(200);
+    server.client().login("eve", "open sesame").expect(200);
+    server.client().login("eve", hash).expect_error(401, "AuthenticationFailure");
+}
+
+#[test]
+fn deleting_a_user_or_changing_the_password_ends_the_sessions() {
+    let (server, mut admin, key) = with_eve(&["basic-write"]);
+    let mut session = eve(&server);
+    session.open().expect(200);
+    admin.open().expect_error(409, "Conflict");
+    session.rollback().expect(200);
+
+    admin.open().expect(200);
+    let another = password(&mut admin, "another one");
+    let user = format!("{USERS}/{key}");
+    admin.put(&user, &json!({"name": "eve", "password": another})).expect(200);
+    session.get("/api/configuration").expect(200);
+    admin.commit().expect(200);
+    session.get("/api/configuration").expect_error(401, "Unauthenticated");
+    server.client().login("eve", "open sesame").expect_error(401, "AuthenticationFailure");
+    let mut session = server.client();
+    session.login("eve", "another one").expect(200);
+
+    admin.open().expect(200);
+    admin.delete(&user).expect_error(400, "SemanticError");
+    let groups = admin.get(GROUPS).expect(200).json();
+    for item in groups["items"].as_array().expect("a list") {
+        let mut body = item["body"].clone();
+        body["members"] = json!([]);
+        admin.put(item["meta"]["href"].as_str().expect("a path"), &body).expect(200);
+    }
+    admin.delete(&user).expect(200);
+    admin.commit().expect(200);
+    session.get("/api/configuration").expect_error(401, "Unauthenticated");
+    server.client().login("eve", "another one").expect_error(401, "AuthenticationFailure");
+}
+
+#[test]
+fn a_commit_of_something_else_leaves_sessions_alone() {
+    let (server, mut admin, _) = with_eve(&["basic-view"]);
+    let mut session = eve(&server);
+    admin.open().expect(200);
+    create_user(&mut admin, "mallory", "x");
+    admin.put("/api/configuration/management/webinterface", &json!({"timeout": 20})).expect(200);
+    admin.commit().expect(200);
+    session.get("/api/configuration/management/webinterface").expect(200);
+}
+
+#[test]
+fn groups_give_rights_to_see_and_to_change() {
+    let (server, _, _) = with_eve(&["basic-view", "policies-write"]);
+    let mut session = eve(&server);
+    session.get("/api/configuration").expect(200);
+    session.get("/api/configuration/management").expect(200);
+    session.get("/api/configuration/management/email").expect(200);
+    session.get("/api/configuration/policies/time_policies").expect(200);
+    let info = session.get("/api/info").expect(200);
+    assert_eq!(info.at("/body/roles"), json!(["basic-view", "policies-write"]));
+    for hidden in ["/aaa", "/aaa/acls", "/ssh/options", "/nothing/at/all"] {
+        let path = format!("/api/configuration{hidden}");
+        let refused = session.get(&path).expect_error(403, "Unauthorized");
+        assert_eq!(refused.at("/error/details/resource"), json!(path));
+    }
+    session.open().expect(200);
+    let timeout = json!({"timeout": 20});
+    let refused = session.put("/api/configuration/management/webinterface", &timeout);
+    refused.expect_error(403, "Unauthorized");
+    password(&mut session, "a secret of hers");
+    session.rollback().expect(200);
+}
+
+#[test]
+fn who_may_change_nothing_cannot_hold_the_configuration() {
+    let (server, _, _) = with_eve(&["basic-view"]);
+    let mut session = eve(&server);
+    session.get("/api/transaction").expect(200);
+    session.open().expect_error(403, "Unauthorized");
+    session.commit().expect_error(403, "Unauthorized");
+    session.rollback().expect(200);
+    let secret = session.post("/api/configuration/passwords", &json!({"plain": "x"}));
+    secret.expect_error(403, "Unauthorized");
+}
+
+/// Every node there is, with the folders on the way.
+fn all_paths(admin: &mut Client) -> Vec<String> {
+    let mut found = vec!["/api/configuration".to_owned()];
+    let mut next = 0;
+    while let Some(path) = found.get(next).cloned() {
+        next += 1;
+        let node = admin.get(&path);
+        if node.status == 405 {
+            continue;
+        }
+        let node = node.expect(200).json();
+        for item in node["items"].as_array().into_iter().flatten() {
+            found.push(item["meta"]["href"].as_str().expect("a path").to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn without_a_group_nothing_can_be_reached_by_any_method() {
+    let (server, mut admin, _) = with_eve(&[]);
+    let paths = all_paths(&mut admin);
+    assert!(paths.len() > 10, "{paths:?}");
+    let mut session = eve(&server);
+    for path in &paths {
+        for method in ["GET", "HEAD", "OPTIONS", "PUT", "POST", "DELETE"] {
+            let answer = session.request(method, path).json(&json!({})).send();
+            assert_eq!(answer.status, 403, "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn the_administrators_name_is_not_for_others_and_nobody_is_locked_out() {
+    let server = Server::dev();
+    let mut admin = server.admin();
+    admin.open().expect(200);
+    create_user(&mut admin, "admin", "usurper");
+    let refused = admin.commit().expect_error(400, "SemanticError");
+    assert!(refused.at("/error/message").as_str().is_some_and(|text| text.contains("admin")));
+    assert_eq!(admin.get("/api/transaction").expect(200).at("/body/status"), "open");
+    server.client().login("admin", "usurper").expect_error(401, "AuthenticationFailure");
+    server.admin().get("/api/configuration/aaa").expect(200);
+}
+
+#[test]
+fn the_configured_names_show_in_the_information_about_the_appliance() {
+    let server = Server::dev();
+    let mut admin = server.admin();
+    admin.open().expect(200);
+    let names = json!({"hostname": "gate", "domainname": "example.org", "nickname": "front door"});
+    admin.put("/api/configuration/network/naming", &names).expect(200);
+    assert_ne!(server.client().get("/api/info").expect(200).at("/body/hostname"), "gate");
+    admin.commit().expect(200);
+    let info = server.client().get("/api/info").expect(200);
+    for (member, value) in names.as_object().expect("members") {
+        assert_eq!(&info.at(&format!("/body/{member}")), value);
+    }
+}

@@ -1,0 +1,122 @@
+//! The log on standard error: lines that machines can read, one for each request, and no secret.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use support::Server;
+
+fn lines(server: &Server) -> Vec<Value> {
+    let log = server.log();
+    let parse = |line: &str| {
+        serde_json::from_str(line).unwrap_or_else(|why| panic!("{line:?} is not JSON: {why}"))
+    };
+    log.lines().map(parse).collect()
+}
+
+#[test]
+fn each_line_is_json_and_each_request_has_one() {
+    let mut server = Server::builder().http().https().start();
+    let mut answers = Vec::new();
+    let mut admin = server.client();
+    answers.push(admin.login("admin", "admin"));
+    let email = "/api/configuration/management/email";
+    let secret = json!({ "plain": "swordfish-in-a-body" });
+    let bad = json!({ "smtp_server": "swordfish-in-a-body" });
+    answers.push(admin.get(email).expect(200));
+    answers.push(admin.get("/api/configuration/nowhere").expect(404));
+    answers.push(admin.put(email, &json!({})).expect_error(409, "Conflict"));
+    answers.push(admin.open().expect(200));
+    answers.push(admin.post("/api/configuration/passwords", &secret).expect(201));
+    answers.push(admin.put(email, &bad).expect(400));
+    answers.push(admin.delete(email).expect(405));
+    answers.push(admin.request("PUT", email).text("{", "application/json").send().expect(400));
+    answers.push(admin.request("HEAD", email).send().expect(200));
+    answers.push(admin.commit().expect(200));
+    answers.push(server.client().get("/boxwood/v1/health").expect(200));
+    answers.push(server.client().get("/elsewhere").expect(404));
+    answers.push(server.client().get("/api/configuration").expect(401));
+    let wrong = |client: &mut support::Client| {
+        let login = client.request("GET", "/api/authentication");
+        login.basic("admin", "swordfish-as-password").send().expect(401)
+    };
+    answers.push(wrong(&mut server.client()));
+    let mut secure = support::Client::new(&server.urls()[1]);
+    answers.push(secure.login("admin", "admin"));
+    let token = admin.cookie("session_id").expect("a session").to_owned();
+    assert!(server.terminate().success());
+
+    let lines = lines(&server);
+    for line in &lines {
+        for name in ["timestamp", "level", "message", "target"] {
+            assert!(line[name].is_string(), "it has no {name}: {line}");
+        }
+    }
+    let mut by_id: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
+    for line in lines.iter().filter(|line| line["message"] == "answered") {
+        by_id.entry(line["span"]["id"].to_string()).or_default().push(line);
+    }
+    assert_eq!(by_id.len(), answers.len(), "{by_id:#?}");
+    for answer in &answers {
+        let id = answer.header("x-request-id").expect("an answer has an id");
+        let [line] = by_id[id][..] else { panic!("request {id} has not one line: {by_id:#?}") };
+        assert_eq!(line["status"], answer.status, "{line}");
+        assert_eq!(line["span"]["method"], answer.request.method, "{line}");
+        assert!(line["verb"].as_str().is_some_and(|verb| !verb.is_empty()), "{line}");
+        assert!(line["duration_us"].is_u64(), "{line}");
+        assert!(line["span"]["peer"].as_str().is_some_and(|it| it.starts_with("127.0.0.1:")));
+        let refused = answer.status >= 400;
+        assert_eq!(line["error"].is_string(), refused && answer.request.path.starts_with("/api"));
+    }
+    let log = server.log();
+    for secret in ["swordfish", &token, "YWRtaW46YWRtaW4="] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+    let commits = lines.iter().filter(|line| line["message"] == "committed").count();
+    assert_eq!(commits, 1, "the defaults; the commit changed nothing");
+}
+
+#[test]
+fn a_commit_has_a_line() {
+    let server = Server::builder().http().start();
+    crate::shared::commit_something(&server);
+    let lines = lines(&server);
+    let commits: Vec<&Value> = lines.iter().filter(|it| it["message"] == "committed").collect();
+    let [_, last] = commits[..] else { panic!("not two commits: {commits:#?}") };
+    assert_eq!((&last["revision"], &last["changes"]), (&json!(2), &json!(1)), "{last}");
+    assert_eq!(last["author"], "admin", "{last}");
+}
+
+#[test]
+fn the_filter_decides_what_is_written() {
+    let log = |filter: &str| {
+        let mut server = Server::builder().http().arg("--log").arg(filter).start();
+        crate::shared::commit_something(&server);
+        server.client().get("/api/configuration").expect(401);
+        assert!(server.terminate().success());
+        let lines = lines(&server);
+        lines.iter().map(|it| format!("{} {}", it["level"], it["target"])).collect::<Vec<_>>()
+    };
+    let has = |lines: &[String], level: &str, target: &str| {
+        lines.iter().any(|line| line.contains(level) && line.contains(target))
+    };
+    assert_eq!(log("off"), [""; 0]);
+    assert_eq!(log("error"), [""; 0]);
+    assert_eq!(log("warn"), [""; 0]);
+    let info = log("info");
+    assert!(has(&info, "INFO", "front_end") && has(&info, "INFO", "transaction_engine"));
+    assert!(!has(&info, "DEBUG", ""), "{info:?}");
+    let some = log("warn,transaction_engine=debug");
+    assert!(has(&some, "DEBUG", "transaction_engine") && has(&some, "INFO", "transaction_engine"));
+    assert!(!has(&some, "INFO", "front_end"), "{some:?}");
+}
+
+#[test]
+fn the_log_can_be_for_people() {
+    let mut server = Server::builder().http().set("log.format", "human").start();
+    server.admin().get("/api/configuration").expect(200);
+    assert!(server.terminate().success());
+    let log = server.log();
+    assert!(log.contains("answered") && log.contains("verb=\"node_get\""), "{log}");
+    assert!(!log.contains('{') || !log.starts_with('{'), "{log}");
+    assert!(!log.contains('\u{1b}'), "no colours into a file: {log:?}");
+}

@@ -1,0 +1,11 @@
+//! The executable as a person or a supervisor meets it: what it prints, where it keeps things, what
+//! it refuses, and how it ends.
+
+mod certificates;
+mod command_line;
+mod data_dir;
+mod keys;
+mod log;
+mod passwords;
+mod shared;
+mod stop;

@@ -1,0 +1,14 @@
+//! Nothing acknowledged is lost: the real daemon is killed, its files are damaged, its disk fails.
+//!
+//! Kill moments are chosen relative to what was observed, and at random; a failure prints its seed,
+//! and `BOXWOOD_CRASH_SEED` plays the same choices again. `BOXWOOD_CRASH_KILLS` raises the number of
+//! kills under commits (`make crash`).
+
+mod commits;
+mod damage;
+mod disk;
+mod luck;
+mod site;
+mod start_stop;
+mod tree;
+mod writer;

@@ -11,7 +11,7 @@ fn anonymous_info() -> Value {
     json!({
         "body": {
             "domainname": "example.com",
-            "hostname": "boxwood",
+            "hostname": "sps",
             "nickname": null,
             "support_link": "mailto:administrator@example.com",
         },

@@ -38,7 +38,10 @@ fn twenty_thousand_nodes_go_in_and_out_in_one_transaction() {
     let flags = ["--data-dir", &site.arg("data"), "--catalog", &store];
 
     let said = succeed(&[&["import", file.as_str()][..], &flags].concat());
-    assert!(said.contains(&format!("{MEMBERS} nodes are revision 1 now: {MEMBERS} added")), "{said}");
+    assert!(
+        said.contains(&format!("{MEMBERS} nodes are revision 1 now: {MEMBERS} added")),
+        "{said}"
+    );
     let exported = succeed(&[&["export"][..], &flags].concat());
     let nodes = &document(&exported)["nodes"];
     assert_eq!(*nodes, document(&text)["nodes"], "all of them, in their order");

@@ -4,7 +4,7 @@ use serde_json::json;
 use support::{Exit, Server};
 
 use crate::site::{
-    OTHER_KEY, Site, body, boxwood, config_hash, configure, document, refused, succeed, text,
+    OTHER_KEY, Site, body, boxwood, config_hash, configure, document, refused, text,
 };
 
 const EXPORT: &str = "/boxwood/v1/export";
@@ -88,7 +88,9 @@ fn violations_come_all_at_once_and_leave_the_lock_free() {
         assert!(!message.contains("hunter2"), "{message}");
     }
     assert!(!to.log().contains("hunter2"));
-    to.admin().open().expect(200);
+    let mut admin = to.admin();
+    admin.open().expect(200);
+    admin.rollback().expect(200);
 
     let file = site.arg("open.json");
     answer(&from, &["export", "--secrets", "omit", "--output", &file]);

@@ -193,7 +193,7 @@ fn a_sync_that_fails_stops_commits_and_loses_none() {
             Mount::image(&image, &point).expect("what could be mounted once can be again");
         disk.set(Some(mounted));
     };
-    fail_and_recover(&builder, fail, || remove(&ballast), replace, "No space left on device");
+    fail_and_recover(&builder, fail, || remove(&ballast), replace, "os error");
 }
 
 /// Says that a test did not run. Straight to standard error: what is printed is not shown when a

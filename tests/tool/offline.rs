@@ -72,7 +72,7 @@ fn a_rehearsal_shows_places_without_values_and_changes_nothing() {
     assert_eq!(lines[1], format!("removed {removed}"));
     assert_eq!(lines[2], "changed /management/webinterface: /timeout");
     assert!(lines[3].contains("0 added, 2 changed, 1 removed") && lines[3].contains("dry run"));
-    assert!(lines[5].contains("was changed since it was exported"), "{said}");
+    assert!(lines[5].contains("not that of the export"), "{said}");
     assert_eq!(succeed(&["export", "--data-dir", &data]), before);
 
     // Neither is a directory made for it.

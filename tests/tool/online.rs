@@ -1,5 +1,8 @@
 //! Configurations of running daemons.
 
+use std::io::Write;
+use std::process::{Command, Stdio};
+
 use serde_json::json;
 use support::{Exit, Server};
 
@@ -9,6 +12,21 @@ use crate::site::{
 
 const EXPORT: &str = "/boxwood/v1/export";
 const IMPORT: &str = "/boxwood/v1/import";
+
+/// Runs a command that reads its standard input, and must succeed.
+#[track_caller]
+fn piped(arguments: &[&str], input: &str) -> String {
+    let mut command = Command::new(support::binary());
+    command.args(arguments).env_remove("BOXWOOD_PASSWORD");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary can be started");
+    let mut stdin = child.stdin.take().expect("standard input is a pipe");
+    stdin.write_all(input.as_bytes()).expect("it is read");
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("it says text")
+}
 
 /// Runs a command against a daemon, whose certificate is trusted as it is.
 fn ask(server: &Server, command: &[&str]) -> Exit {
@@ -138,6 +156,12 @@ fn passwords_are_asked_for_and_never_repeated() {
     let exit = boxwood(&command).env("BOXWOOD_PASSWORD", "hunter2").run();
     let message = refused(&exit, 1, &["credentials"]);
     assert!(!message.contains("hunter2") && !server.log().contains("hunter2"));
+    // The first line of standard input will do, and then the rest is the document.
+    let exported = piped(&command, "admin\n");
+    assert_eq!(document(&exported)["format"], "boxwood-configuration/1");
+    let whole = format!("admin\n{exported}");
+    let said = piped(&["import", "-", "--url", server.url(), "--insecure"], &whole);
+    assert!(said.contains("nothing to change"), "{said}");
     // The variable is of no concern to a daemon.
     site.serve("other").env("BOXWOOD_PASSWORD", "x").start();
 }

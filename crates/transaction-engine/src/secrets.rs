@@ -64,8 +64,8 @@ pub enum KeyError {
     },
     /// It is not the key with which the secrets here were sealed.
     #[error(
-        "this secret key is not the one that sealed the secrets here (compared with {check}): \
-         give the former key"
+        "this secret key is not the one that sealed the secrets here, or {check} is damaged: give \
+         the former key, or restore that file from a backup"
     )]
     Other {
         /// What the former key sealed.

@@ -813,3 +813,6 @@ fn canonical(value: &Value) -> String {
         _ => value.to_string(),
     }
 }
+
+#[cfg(test)]
+mod cases;

@@ -1,10 +1,10 @@
 //! The files of a catalog, and those of the catalog it builds on.
 //!
 //! An appliance changes from version to version in a few places, and a catalog that repeated the
-//! rest would hide them. So a catalog may name another one that it `extends`, which may do the same,
-//! and state only what differs: a chain of layers, of which the upper replace files of the lower.
-//! What a name means is decided here, and nothing else: for a folder a folder beside it, otherwise
-//! a catalog that is part of the program. The parser lays the files over each other.
+//! rest would hide them. So a catalog may name another one that it `extends`, which may do the
+//! same, and state only what differs: a chain of layers, of which the upper replace files of the
+//! lower. What a name means is decided here, and nothing else: for a folder a folder beside it,
+//! otherwise a catalog that is part of the program. The parser lays the files over each other.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -57,6 +57,9 @@ mod certificate;
 
 mod suggest;
 
+#[cfg(test)]
+mod samples;
+
 pub use catalog::{Catalog, Mint};
 pub use check::Checked;
 pub use endpoint::{Endpoint, EndpointKind, Example, Fidelity, Operations};

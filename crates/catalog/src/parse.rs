@@ -188,7 +188,7 @@ fn removed(above: &[File], below: &[File], faults: &mut Faults) -> Vec<String> {
             paths.push(path.to_owned());
         } else {
             let known = below.iter().filter_map(|file| file.name.strip_suffix(".yaml"));
-            let near = suggest::nearest(path, known);
+            let near = suggest::nearest(path, known).filter(|_| !path.is_empty());
             let near = near.map(|near| format!("; did you mean `/{near}`?")).unwrap_or_default();
             let message = format!("there is nothing to remove at this path{near}");
             faults.add(&file.shown, item.line, message, remedy);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use catalog::{Catalog, SecretReader};
+use catalog::{Catalog, EndpointKind, SecretReader};
 use config_tree::{Body, Change, Key, NodePath, Tree};
 use serde_json::Value;
 use uuid::Uuid;
@@ -167,8 +167,11 @@ impl Engine {
     // A default that nobody stores needs no minted member either, so those wait for their user.
     fn fill_in_defaults(&self, mint: &mut Mint<'_>) -> Result<(), Error> {
         let running = self.running();
-        let has_all = self.shared.catalog.endpoints().all(|endpoint| {
-            endpoint.default().is_none() || running.tree.body(endpoint.path()).is_some()
+        let catalog = &self.shared.catalog;
+        let has = |path: &NodePath| running.tree.body(path).is_some();
+        let has_all = catalog.endpoints().all(|endpoint| {
+            let mut members = endpoint.members().map(|(key, _)| endpoint.path().join(key));
+            (endpoint.default().is_none() || has(endpoint.path())) && members.all(|path| has(&path))
         });
         if has_all {
             return Ok(());
@@ -178,13 +181,10 @@ impl Engine {
         let mut transaction = OpenTransaction::new(Arc::clone(&running), self.shared.clock.now());
         let rules = Rules { change_limit: usize::MAX, ..self.shared.rules() };
         let mut minted = Vec::new();
-        for (path, value) in self.shared.catalog.factory(mint) {
-            if self
-                .shared
-                .catalog
-                .endpoint(&path)
-                .is_some_and(|e| e.kind() == catalog::EndpointKind::Member)
-            {
+        for (path, value) in catalog.factory(mint) {
+            let is_member =
+                catalog.endpoint(&path).is_some_and(|e| e.kind() == EndpointKind::Member);
+            if is_member && !catalog.is_builtin(&path) {
                 minted.push((path, value));
             } else if transaction.tree().body(&path).is_none() {
                 for (path, value) in minted.drain(..).chain([(path, value)]) {

@@ -257,12 +257,16 @@ impl Shared {
         running: (RevisionNumber, Tree),
     ) -> Result<(RevisionNumber, Tree), Error> {
         let far = |from: RevisionNumber| from.get().abs_diff(number.get());
-        let at_hand = self.past.nearest(number).filter(|(from, _)| far(*from) < far(running.0));
+        // What lies before has lost the records that lead on from it.
+        let oldest = self.log.oldest_number();
+        let at_hand =
+            self.past.nearest(number, oldest).filter(|(from, _)| far(*from) < far(running.0));
         let best = at_hand.unwrap_or(running);
         let bodies = self.running.load().tree.len() as u64;
         let reading = bodies / BODIES_A_RECORD;
         let checkpoints = self.log.checkpoints()?;
-        let checkpoint = checkpoints.into_iter().min_by_key(|from| far(*from));
+        let useful = checkpoints.into_iter().filter(|from| from.next() >= oldest);
+        let checkpoint = useful.min_by_key(|from| far(*from));
         match checkpoint.filter(|from| far(*from) + reading < far(best.0)) {
             // One that cannot be read is no reason to fail: there is another way.
             Some(from) => match self.log.checkpoint_tree(from) {
@@ -302,9 +306,14 @@ impl Shared {
 }
 
 impl Past {
-    fn nearest(&self, number: RevisionNumber) -> Option<(RevisionNumber, Tree)> {
+    fn nearest(
+        &self,
+        number: RevisionNumber,
+        oldest: RevisionNumber,
+    ) -> Option<(RevisionNumber, Tree)> {
         let past = self.0.lock();
-        past.iter().min_by_key(|(from, _)| from.get().abs_diff(number.get())).cloned()
+        let useful = past.iter().filter(|(from, _)| from.next() >= oldest);
+        useful.min_by_key(|(from, _)| from.get().abs_diff(number.get())).cloned()
     }
 
     fn keep(&self, number: RevisionNumber, tree: Tree) {

@@ -16,7 +16,7 @@ use crate::commit::WriterQueue;
 use crate::engine::{Engine, Shared};
 use crate::error::{Error, chain};
 use crate::revision::RevisionNumber;
-use crate::store::Shortened;
+use crate::store::{Shortened, Verified};
 
 /// At most so many records are looked at for their age in one go.
 const LOOKS: usize = 4096;
@@ -180,6 +180,14 @@ impl Engine {
     /// The store failed, or no checkpoint could be made that covers what would go.
     pub fn history_shorten(&self) -> Result<(), Error> {
         self.background.duties.run()
+    }
+
+    /// Reads everything in the store and checks it against everything else, beside commits.
+    ///
+    /// # Errors
+    /// The first thing that is not in order.
+    pub fn store_verify(&self) -> Result<Verified, Error> {
+        Ok(self.shared.log.verify()?)
     }
 }
 

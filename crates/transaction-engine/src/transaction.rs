@@ -125,7 +125,7 @@ impl OpenTransaction {
     /// Takes a member away.
     pub(crate) fn delete(&mut self, rules: &Rules<'_>, path: &NodePath) -> Result<(), Error> {
         self.expect_operation(rules, path, Operation::Delete)?;
-        if path.key().is_some_and(|key| key.as_str().starts_with('-')) {
+        if rules.catalog.is_builtin(path) {
             return Err(Error::BuiltIn(path.clone()));
         }
         let referrers: Vec<_> =

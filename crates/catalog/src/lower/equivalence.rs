@@ -13,8 +13,9 @@ use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
 
-use crate::check::{self, Secrets, text_faults};
+use crate::check::{self, Secrets};
 use crate::format::Format;
+use crate::samples::{TEXTS, texts_for};
 use crate::schema::{FragmentStep, JsonType, Members, Schema, Shape, compare};
 use crate::{Catalog, rule};
 
@@ -239,50 +240,6 @@ fn what_is_accepted_is_left_in_a_canonical_form() {
 
 // ===== Growing documents =====
 
-const RSA: (&str, &str) =
-    (include_str!("../../tests/data/rsa.crt"), include_str!("../../tests/data/rsa.key"));
-
-const TEXTS: [&str; 38] = [
-    "",
-    "a",
-    "ab",
-    "abc",
-    "public",
-    "some text",
-    "none",
-    "all",
-    "x\u{0}y",
-    "0x0123456789ABCDEF",
-    "0x12",
-    "192.0.2.1",
-    "2001:db8::1",
-    "mail.example.com",
-    "localhost",
-    "admin@example.com",
-    "aec663b5-f5bd-4c93-bb51-36fea3328e58",
-    "éü",
-    "a/b",
-    "@x",
-    "k1.ports.a",
-    "k1.ports.a.pins.b",
-    "k1.ports.@order",
-    "k1..a",
-    "/special/basic",
-    "America/New_York",
-    "2.3.5.32",
-    "http://tsa.example.com/",
-    "10:10",
-    "24:00",
-    "PROTOCOL/ARCHIVEDATE/",
-    "192.0.2.1/24",
-    "ssh-rsa AAAA= somebody",
-    "TLSv1_2",
-    "k1.interfaces.a",
-    "k1.interfaces.a.addresses.b",
-    RSA.0,
-    RSA.1,
-];
-
 fn numbers() -> Vec<Value> {
     let texts = "0 1 2 3 5 7 10 11 80 100 101 720 721 -1 -3 -4 0.5 2.5 2.6 -1.5 10.0 7.0 1e3 1e30 \
                  -1e30 9223372036854775808 18446744073709551615 18446744073709551616";
@@ -339,12 +296,7 @@ fn grown_of(schema: &Schema, kind: JsonType) -> BoxedStrategy<Value> {
             };
             select(numbers().into_iter().filter(fits).collect::<Vec<_>>()).boxed()
         }
-        JsonType::String => {
-            let fits = |text: &&str| text_faults(&schema.text, text).is_empty();
-            let texts: Vec<Value> = TEXTS.into_iter().filter(fits).map(Value::from).collect();
-            assert!(!texts.is_empty(), "a sample is missing for {:?}", schema.text);
-            select(texts).boxed()
-        }
+        JsonType::String => select(texts_for(&schema.text)).prop_map(Value::from).boxed(),
         JsonType::Array => {
             let items = schema.list.items.as_deref().map_or(Just(Value::Null).boxed(), grown);
             let most = schema.list.max.unwrap_or(3).min(3);

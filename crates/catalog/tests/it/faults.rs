@@ -368,6 +368,9 @@ fn the_report_reads_as_a_list() {
 fn a_folder_on_disk_is_read_whole() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/catalogs/sps-6.2");
     assert_eq!(Catalog::load(&dir).unwrap().endpoints().count(), 94);
+    // What it extends stands beside it.
+    let seven = Catalog::load(&dir.join("../sps-7.0")).unwrap();
+    assert_eq!(seven.endpoints().count(), 107);
     let error = Catalog::load(&dir.join("missing")).unwrap_err();
     assert!(error.to_string().contains("the folder cannot be read"), "{error}");
     let odd = Path::new(env!("CARGO_TARGET_TMPDIR")).join("odd-catalog");

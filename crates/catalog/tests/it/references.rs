@@ -6,13 +6,31 @@
 use std::collections::BTreeSet;
 
 use catalog::{Catalog, Layer, Violation, rule};
-use config_tree::{NodePath, Tree, changes_between};
+use config_tree::{NodePath, Reference, Referrer, Tree, changes_between};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::support::{Sealed, body, brief, path, put};
 
-const FILES: [(&str, &str); 7] = [
+const BOARDS: &str = "kind: collection
+title: Boards
+operations: [list, create, replace, delete]
+schema:
+  type: object
+  additionalProperties: false
+  required: [ports]
+  properties:
+    ports:
+      x-ordered-map:
+        type: object
+        additionalProperties: false
+        properties: {pins: {x-ordered-map: {type: integer}}, owner: {x-reference: /users}}
+members:
+  main: {ports: {'@order': [p], p: {pins: {'@order': ['1'], '1': 5}}}}
+";
+
+const FILES: [(&str, &str); 8] = [
+    ("boards.yaml", BOARDS),
     ("catalog.yaml", "name: small\ntitle: Small\n"),
     ("folder.yaml", "kind: folder\ntitle: Folder\n"),
     (
@@ -26,13 +44,15 @@ schema:
     owner: {type: [string, 'null'], x-reference: /users}
     token: {x-reference: {collection: /secrets, secret: {member: text, text: {type: string, minLength: 3}}}}
     groups: {type: array, items: {x-reference: /groups}}
+    port: {type: [string, 'null'], x-reference: {collection: /boards, fragment: ports/*}}
+    pins: {type: array, items: {x-reference: {collection: /boards, fragment: ports/*/pins/*}}}
     either:
       x-union:
         tag: kind
         branches:
           user: {required: [value], properties: {value: {x-reference: /users}}}
           group: {required: [value], properties: {value: {x-reference: /groups}}}
-default: {}
+default: {port: main.ports.p, pins: [main.ports.p.pins.1]}
 ",
     ),
     ("folder/other.yaml", "kind: object\ntitle: Other\nfidelity: opaque\ndefault: {}\n"),
@@ -47,7 +67,7 @@ schema:
   required: [name]
   properties:
     name: {type: string, x-unique: true}
-    mail: {type: string, x-unique: true}
+    mail: {type: [string, 'null'], x-unique: true}
     group: {x-reference: /groups}
     secret: {x-reference: {collection: /secrets, secret: {member: text, text: {type: string, pattern: '^[a-z]*$'}}}}
 ",
@@ -93,18 +113,32 @@ fn key() -> impl Strategy<Value = String> {
     "[a-d]"
 }
 
+fn port() -> impl Strategy<Value = String> {
+    "(main|spare)\\.ports\\.[p-q]"
+}
+
+// An ordered map.
+fn ordered(members: impl Iterator<Item = (String, Value)>) -> Value {
+    let mut map: serde_json::Map<String, Value> = members.collect();
+    map.insert("@order".into(), map.keys().cloned().collect());
+    Value::Object(map)
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let text = prop_oneof![Just("ab"), Just("abc"), Just("ABC"), Just("abcd")];
     let user = (
         key(),
         "[u-x]",
-        prop::option::of("[m-n]"),
+        prop::option::of(prop::option::of("[m-n]")),
         prop::option::of(key()),
         prop::option::of(key()),
     )
         .prop_map(|(key, name, mail, group, secret)| {
             let mut value = json!({"name": name});
-            for (member, found) in [("mail", mail), ("group", group), ("secret", secret)] {
+            if let Some(mail) = mail {
+                value["mail"] = json!(mail);
+            }
+            for (member, found) in [("group", group), ("secret", secret)] {
                 if let Some(found) = found {
                     value[member] = json!(found);
                 }
@@ -124,9 +158,13 @@ fn step() -> impl Strategy<Value = Step> {
         prop::option::of(key()),
         prop::collection::vec(key(), 0..3),
         prop::option::of((any::<bool>(), key())),
+        prop::option::of(port()),
+        prop::collection::vec((port(), "[1-2]"), 0..3),
     )
-        .prop_map(|(owner, token, groups, either)| {
-            let mut value = json!({"owner": owner, "groups": groups});
+        .prop_map(|(owner, token, groups, either, port, pins)| {
+            let pins: Vec<String> =
+                pins.into_iter().map(|(port, pin)| format!("{port}.pins.{pin}")).collect();
+            let mut value = json!({"owner": owner, "groups": groups, "port": port, "pins": pins});
             if let Some(token) = token {
                 value["token"] = json!(token);
             }
@@ -136,7 +174,25 @@ fn step() -> impl Strategy<Value = Step> {
             }
             Step::Write("/folder/settings".into(), value)
         });
+    let ports = prop::collection::btree_map(
+        "[p-q]",
+        (prop::collection::btree_set("[1-2]", 0..3), prop::option::of(key())),
+        0..3,
+    );
+    let board = ("(main|spare)", ports).prop_map(|(key, ports)| {
+        let ports = ports.into_iter().map(|(port, (pins, owner))| {
+            let pins = ordered(pins.into_iter().map(|pin| (pin, json!(1))));
+            let mut value = json!({"pins": pins});
+            if let Some(owner) = owner {
+                value["owner"] = json!(owner);
+            }
+            (port, value)
+        });
+        Step::Write(format!("/boards/{key}"), json!({"ports": ordered(ports)}))
+    });
     prop_oneof![
+        3 => board,
+        1 => "(main|spare)".prop_map(|key| Step::Delete(format!("/boards/{key}"))),
         4 => user,
         3 => secret,
         2 => settings,
@@ -158,6 +214,27 @@ fn run(catalog: &Catalog, tree: &mut Tree, step: &Step) -> NodePath {
             path(at)
         }
     }
+}
+
+// The slow way to who refers to what, parts of targets included: a look at every body.
+fn edges_by_scan(tree: &Tree) -> BTreeSet<(NodePath, Referrer)> {
+    tree.walk()
+        .flat_map(|(path, body)| {
+            let edge = move |reference: &Reference| {
+                let Reference { pointer, target, fragment } = reference.clone();
+                (target, Referrer { path: path.clone(), pointer, fragment })
+            };
+            body.references().iter().map(edge).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn edges_by_index(tree: &Tree, targets: &BTreeSet<NodePath>) -> BTreeSet<(NodePath, Referrer)> {
+    let of = |target: &NodePath| {
+        let edge = |referrer| (target.clone(), referrer);
+        tree.referrers(target).map(edge).collect::<Vec<_>>()
+    };
+    targets.iter().flat_map(of).collect()
 }
 
 // The slow way: members without a referrer that is itself alive.
@@ -195,6 +272,11 @@ proptest! {
             let changes = changes_between(&base, &tree, &touched);
             let fast = catalog.check_changes(&tree, &changes, &Sealed);
             let slow = catalog.check_tree(&tree, &Sealed);
+            let by_scan = edges_by_scan(&tree);
+            let mut targets: BTreeSet<NodePath> =
+                by_scan.iter().map(|(target, _)| target.clone()).collect();
+            targets.extend(tree.walk().map(|(path, _)| path));
+            prop_assert_eq!(edges_by_index(&tree, &targets), by_scan);
             prop_assert!(slow.iter().all(|v| v.layer == Layer::Tree));
             prop_assert_eq!(&fast, &slow, "{:?}", round);
             if !fast.is_empty() {

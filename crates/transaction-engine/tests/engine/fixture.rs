@@ -12,7 +12,8 @@ use transaction_engine::clock::{Clock, ManualClock};
 use transaction_engine::secrets::Sealer;
 use transaction_engine::store::{CheckpointDir, MemStore, SledStore, Store};
 use transaction_engine::{
-    Applier, Engine, Error, HistoryRules, Mode, Options, Session, Timestamp, View,
+    Applier, CommitOptions, Committed, Engine, Error, HistoryRules, Mode, Options, RevisionNumber,
+    RevisionRecord, Session, Timestamp, View,
 };
 
 /// Three objects that may refer to a thing and to a password; things in an order; passwords.
@@ -190,10 +191,21 @@ impl Setup {
         Self { mode, ..Self::default() }
     }
 
-    /// With another's clock, as for a second start.
-    pub(crate) fn at_the_time_of(mut self, fixture: &Fixture) -> Self {
-        self.clock = Arc::clone(&fixture.clock);
-        self
+    /// Many transactions at once.
+    pub(crate) fn concurrent() -> Self {
+        Self::mode(Mode::Concurrent)
+    }
+
+    /// With a clock that goes on from a former start.
+    pub(crate) fn clock(self, clock: &Arc<ManualClock>) -> Self {
+        Self { clock: Arc::clone(clock), ..self }
+    }
+
+    /// A place that was closed, or died, is opened again.
+    pub(crate) fn again(self, fixture: Fixture, place: &Place) -> Fixture {
+        let clock = Arc::clone(&fixture.clock);
+        drop(fixture);
+        self.clock(&clock).at(place)
     }
 
     pub(crate) fn at(self, place: &Place) -> Fixture {
@@ -223,10 +235,6 @@ impl Setup {
             appliers: self.appliers,
         };
         Ok(Fixture { engine: Engine::open(options, &mut |_, _| None)?, clock })
-    }
-
-    pub(crate) fn in_memory(self) -> Fixture {
-        self.open(Box::new(MemStore::new())).unwrap()
     }
 }
 
@@ -262,6 +270,25 @@ impl Fixture {
 
     pub(crate) fn commit(&self, session: &Arc<Session>) -> Result<u64, Error> {
         self.engine.transaction_commit(session, None).map(|committed| committed.number.get())
+    }
+
+    /// Commits one change in a session of its own.
+    pub(crate) fn commit_n(&self, name: &str, n: i64) -> u64 {
+        let session = self.opened("me");
+        self.put(&session, name, json!({ "n": n })).unwrap();
+        self.commit(&session).unwrap()
+    }
+
+    pub(crate) fn commit_with(
+        &self,
+        session: &Arc<Session>,
+        options: CommitOptions,
+    ) -> Result<Committed, Error> {
+        self.engine.transaction_commit(session, options)
+    }
+
+    pub(crate) fn record(&self, number: u64) -> RevisionRecord {
+        self.engine.revision_read(RevisionNumber::new(number)).unwrap().unwrap()
     }
 
     pub(crate) fn seen(&self, session: &Session, path: &NodePath) -> Option<Value> {

@@ -2,7 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod clients;
+mod confirmation;
 mod crash;
 mod fixture;
+mod history;
 mod model;
+mod planning;
+mod retention;
+mod retries;
 mod scenarios;
+mod size;
+mod watching;

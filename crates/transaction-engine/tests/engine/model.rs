@@ -6,12 +6,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use config_tree::{Key, NodePath, changes_between};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use transaction_engine::store::{MemStore, SledStore, Store};
-use transaction_engine::{Error, Mode, RevisionNumber, Session};
+use transaction_engine::{
+    CommitOptions, Committed, ConfirmToken, Error, Mode, Plan, RevisionNumber, Session,
+};
 
 use crate::fixture::{Fixture, Setup, part, path};
 
@@ -30,6 +33,13 @@ enum Event {
     Reorder(usize, u64),
     CreatePassword(usize),
     Commit(usize),
+    CommitToConfirm(usize, u8),
+    Confirm,
+    Cancel,
+    Extend(u8),
+    Later(u8),
+    Rebase(usize),
+    Restore(usize, u8),
     Rollback(usize),
     End(usize),
     Restart,
@@ -50,6 +60,13 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         1 => (s.clone(), any::<u64>()).prop_map(|(s, seed)| Event::Reorder(s, seed)),
         2 => s.clone().prop_map(Event::CreatePassword),
         5 => s.clone().prop_map(Event::Commit),
+        1 => (s.clone(), 1..60_u8).prop_map(|(s, within)| Event::CommitToConfirm(s, within)),
+        1 => Just(Event::Confirm),
+        1 => Just(Event::Cancel),
+        1 => (1..60_u8).prop_map(Event::Extend),
+        2 => (1..40_u8).prop_map(Event::Later),
+        1 => s.clone().prop_map(Event::Rebase),
+        1 => (s.clone(), any::<u8>()).prop_map(|(s, n)| Event::Restore(s, n)),
         1 => s.clone().prop_map(Event::Rollback),
         1 => s.prop_map(Event::End),
         1 => Just(Event::Restart),
@@ -135,12 +152,23 @@ struct Caller {
     open: Option<(State, State)>,
 }
 
+/// A commit that awaits its confirmation.
+struct Awaiting {
+    token: ConfirmToken,
+    before: State,
+    until: u64,
+}
+
 /// The model beside the real thing.
 struct World {
     mode: Mode,
     fixture: Option<Fixture>,
     running: State,
-    revisions: u64,
+    /// The state after each revision.
+    past: Vec<State>,
+    awaiting: Option<Awaiting>,
+    /// Seconds since the beginning.
+    now: u64,
     callers: Vec<Caller>,
 }
 
@@ -150,13 +178,43 @@ impl World {
         let running = State { bodies: bodies.into_iter().collect(), order: Vec::new() };
         let fixture = Some(Setup::mode(mode).open(store).unwrap());
         let callers = (0..SESSIONS).map(|_| Caller::default()).collect();
-        let mut world = Self { mode, fixture, running, revisions: 1, callers };
+        let past = vec![running.clone()];
+        let mut world = Self { mode, fixture, running, past, awaiting: None, now: 0, callers };
         world.log_in_everybody();
         world
     }
 
     fn fixture(&self) -> &Fixture {
         self.fixture.as_ref().unwrap()
+    }
+
+    fn revisions(&self) -> u64 {
+        self.past.len() as u64
+    }
+
+    fn becomes(&mut self, state: State) {
+        self.past.push(state.clone());
+        self.running = state;
+    }
+
+    /// What became overdue is undone by a revision of its own.
+    fn expire(&mut self) {
+        if self.awaiting.as_ref().is_some_and(|awaiting| awaiting.until <= self.now) {
+            self.undo();
+        }
+    }
+
+    fn undo(&mut self) {
+        let awaiting = self.awaiting.take().unwrap();
+        self.becomes(awaiting.before);
+    }
+
+    /// The process is gone, and with it all sessions; the next one opens what is left.
+    fn restart(&mut self, store: Box<dyn Store>) {
+        let clock = Arc::clone(&self.fixture().clock);
+        self.fixture = Some(Setup::mode(self.mode).clock(&clock).open(store).unwrap());
+        self.expire();
+        self.log_in_everybody();
     }
 
     fn log_in_everybody(&mut self) {
@@ -266,7 +324,21 @@ impl World {
                     Some(state)
                 },
             ),
-            Event::Commit(index) => self.commit(index),
+            Event::Commit(index) => self.commit(index, None),
+            Event::CommitToConfirm(index, within) => self.commit(index, Some(within)),
+            Event::Confirm => {
+                self.settle(|f, token| f.engine.commit_confirm(token).map(drop), false)
+            }
+            Event::Cancel => self.settle(|f, token| f.engine.commit_cancel(token).map(drop), true),
+            Event::Extend(by) => self.extend(by),
+            Event::Later(by) => {
+                self.fixture().later(by.into());
+                self.fixture().engine.expire_confirmation().unwrap();
+                self.now += u64::from(by);
+                self.expire();
+            }
+            Event::Rebase(index) => self.rebase(index),
+            Event::Restore(index, which) => self.restore(index, which),
             Event::Rollback(index) => {
                 self.fixture().engine.transaction_rollback(&self.session(index)).unwrap();
                 self.callers[index].open = None;
@@ -340,20 +412,26 @@ impl World {
         );
     }
 
-    fn commit(&mut self, index: usize) {
-        let result = self.fixture().commit(&self.session(index));
+    fn commit(&mut self, index: usize, within: Option<u8>) {
+        let session = self.session(index);
+        let plan = self.fixture().engine.transaction_plan(&session).ok();
+        let confirm_within = within.map(|seconds| Duration::from_secs(seconds.into()));
+        let options = CommitOptions { confirm_within, ..CommitOptions::default() };
+        let result = self.fixture().commit_with(&session, options);
         let Some((base, mine)) = self.callers[index].open.clone() else {
             return assert!(matches!(result, Err(Error::NoTransaction)));
         };
+        self.check_plan(&plan.unwrap(), &result);
+        if self.awaiting.is_some() {
+            return assert!(matches!(result, Err(Error::AwaitingConfirmation { .. })));
+        }
         let merged = self.running.rebased(&base, &mine);
         let moved = self.running != base;
         match (result, merged) {
-            (Ok(number), Some(merged)) if merged.is_valid() => {
+            (Ok(committed), Some(merged)) if merged.is_valid() => {
                 let merged = merged.without_unused_passwords();
-                self.revisions += u64::from(merged != self.running);
-                assert_eq!(number, self.revisions, "a revision for each commit that changes");
-                self.running = merged;
                 self.callers[index].open = None;
+                self.committed(&committed, merged, within);
             }
             (Err(Error::Conflict { overlaps, .. }), None) => assert!(!overlaps.is_empty()),
             (Err(Error::Conflict { .. }), Some(merged)) => {
@@ -364,6 +442,81 @@ impl World {
             }
             (result, merged) => panic!("{result:?}, the model has {merged:?}"),
         }
+    }
+
+    fn committed(&mut self, committed: &Committed, merged: State, within: Option<u8>) {
+        if merged != self.running {
+            let before = self.running.clone();
+            self.becomes(merged);
+            let until = within.map(|within| self.now + u64::from(within));
+            self.awaiting = committed.confirmation.as_ref().map(|confirmation| Awaiting {
+                token: confirmation.token.clone(),
+                before,
+                until: until.unwrap(),
+            });
+            assert_eq!(self.awaiting.is_some(), within.is_some());
+        }
+        let number = committed.number.get();
+        assert_eq!(number, self.revisions(), "a revision for each commit that changes");
+    }
+
+    /// What was planned a moment ago is what happened.
+    fn check_plan(&self, plan: &Plan, result: &Result<Committed, Error>) {
+        match (&plan.refusal, result) {
+            (None, Ok(committed)) if committed.changes == 0 => assert!(plan.changes.is_empty()),
+            (None, Ok(committed)) => {
+                let record = self.fixture().record(committed.number.get());
+                assert_eq!(plan.changes, record.changes);
+                assert_eq!(plan.head.next(), committed.number);
+            }
+            (Some(planned), Err(told)) => assert_eq!(format!("{planned:?}"), format!("{told:?}")),
+            (planned, told) => panic!("planned {planned:?}, told {told:?}"),
+        }
+    }
+
+    fn settle(&mut self, act: impl FnOnce(&Fixture, &str) -> Result<(), Error>, undone: bool) {
+        let Some(awaiting) = &self.awaiting else {
+            return assert!(matches!(act(self.fixture(), "x"), Err(Error::NotAwaiting)));
+        };
+        act(self.fixture(), awaiting.token.as_str()).unwrap();
+        if undone {
+            self.undo();
+        }
+        self.awaiting = None;
+    }
+
+    fn extend(&mut self, by: u8) {
+        let Some(awaiting) = &mut self.awaiting else { return };
+        awaiting.until = self.now + u64::from(by);
+        let token = awaiting.token.clone();
+        let by = Duration::from_secs(by.into());
+        self.fixture().engine.commit_extend(token.as_str(), by).unwrap();
+    }
+
+    fn rebase(&mut self, index: usize) {
+        let result = self.fixture().engine.transaction_rebase(&self.session(index));
+        let Some((base, mine)) = self.callers[index].open.clone() else {
+            return assert!(matches!(result, Err(Error::NoTransaction)));
+        };
+        match (result, self.running.rebased(&base, &mine)) {
+            (Ok(number), Some(merged)) => {
+                assert!(merged.is_valid() || !mine.is_valid(), "a conflict was not told");
+                assert_eq!(number.get(), self.revisions());
+                self.callers[index].open = Some((self.running.clone(), merged));
+            }
+            (Err(Error::Conflict { .. }), None) => {}
+            (Err(Error::Conflict { .. }), Some(merged)) => {
+                assert!(mine.is_valid() && !merged.is_valid(), "a conflict with nobody");
+            }
+            (result, merged) => panic!("{result:?}, the model has {merged:?}"),
+        }
+    }
+
+    fn restore(&mut self, index: usize, which: u8) {
+        let place = usize::from(which) % self.past.len();
+        let state = self.past[place].clone();
+        let number = RevisionNumber::new(place as u64 + 1);
+        self.change(index, |f, s, _| f.engine.revision_restore(s, number), |_, _| Some(state));
     }
 
     fn check_invariants(&self) {
@@ -378,7 +531,10 @@ impl World {
     fn invariant_running_is_what_was_acknowledged(&self) {
         let running = self.fixture().engine.running();
         assert_eq!(state_of(&running.tree), self.running);
-        assert_eq!(running.number.get(), self.revisions);
+        assert_eq!(running.number.get(), self.revisions());
+        let awaiting = self.awaiting.as_ref().map(|_| self.revisions());
+        let told = self.fixture().engine.confirmation().map(|(number, _)| number.get());
+        assert_eq!(told, awaiting);
     }
 
     fn invariant_each_session_sees_its_own(&self) {
@@ -424,13 +580,17 @@ impl World {
     fn invariant_history_replays(&self) {
         let engine = &self.fixture().engine;
         let mut tree = engine.catalog().skeleton();
-        for number in 1..=self.revisions {
+        for number in 1..=self.revisions() {
             let record = engine.revision_read(RevisionNumber::new(number)).unwrap().unwrap();
             let before = tree.clone();
             record.changes.iter().for_each(|change| tree.apply(change).unwrap());
             assert_eq!(tree.digest(), record.digest, "revision {number}");
             let touched: Vec<_> = record.changes.iter().map(|change| change.path()).collect();
             assert_eq!(changes_between(&before, &tree, touched).len(), record.changes.len());
+            let place = usize::try_from(number).unwrap() - 1;
+            assert_eq!(state_of(&tree), self.past[place]);
+            let again = engine.tree_at(RevisionNumber::new(number)).unwrap().unwrap();
+            assert_eq!(again.digest(), record.digest, "revision {number}, read back");
         }
         assert_eq!(state_of(&tree), self.running);
     }
@@ -453,9 +613,7 @@ fn check_in_memory(mode: Mode, events: &[Event]) {
         if matches!(event, Event::Restart) {
             // The power goes: whatever was not synced is lost, and so is every session.
             store = store.crash();
-            world.fixture = None;
-            world.fixture = Some(Setup::mode(mode).open(Box::new(store.clone())).unwrap());
-            world.log_in_everybody();
+            world.restart(Box::new(store.clone()));
         }
         world.check_invariants();
     }
@@ -471,8 +629,12 @@ fn check_on_sled(mode: Mode, events: &[Event]) {
         if matches!(event, Event::Restart) {
             world.callers.clear();
             world.callers.resize_with(SESSIONS, Caller::default);
+            world.fixture().engine.shutdown();
+            let clock = Arc::clone(&world.fixture().clock);
+            // The directory is one engine's at a time.
             world.fixture = None;
-            world.fixture = Some(Setup::mode(mode).open(open()).unwrap());
+            world.fixture = Some(Setup::mode(mode).clock(&clock).open(open()).unwrap());
+            world.expire();
             world.log_in_everybody();
         }
         world.check_invariants();

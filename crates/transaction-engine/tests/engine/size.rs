@@ -7,14 +7,14 @@ use config_tree::Key;
 use serde_json::json;
 use transaction_engine::Mode;
 
-use crate::fixture::{Setup, path};
+use crate::fixture::{Place, Setup, path};
 
 const MEMBERS: i64 = 100_000;
 
 #[test]
 fn a_hundred_thousand_members_cost_no_more_than_a_few_each() {
     let setup = Setup { mode: Mode::Concurrent, change_limit: usize::MAX, ..Setup::default() };
-    let fixture = setup.in_memory();
+    let fixture = setup.at(&Place::in_memory());
     let session = fixture.session("me");
     let things = path("/things");
     let made: Vec<_> = (0..MEMBERS).map(|n| fixture.create(&session, json!({ "n": n }))).collect();

@@ -163,7 +163,10 @@ fn a_list_takes_further_elements_by_post() {
     assert_eq!(shown[count], route);
     let wrong = json!({"gateway": "nowhere", "target_network": "198.51.100.0/24"});
     let refused = admin.post(ROUTING, &wrong).expect_error(400, "SyntacticError");
-    assert_eq!(refused.at("/error/details/errors/0/pointer"), json!(format!("/{}/gateway", count + 1)));
+    assert_eq!(
+        refused.at("/error/details/errors/0/pointer"),
+        json!(format!("/{}/gateway", count + 1))
+    );
     assert_eq!(body_of(&mut admin, ROUTING), shown, "nothing changed");
     let options = admin.request("OPTIONS", ROUTING).send().expect(200);
     assert!(options.header("allow").is_some_and(|allow| allow.contains("POST")));

@@ -191,6 +191,9 @@ fn the_endpoints_say_what_they_take() {
     admin.get(&format!("{EXPORT}?secrets=clear")).expect_error(400, "SyntacticError");
     admin.post(&format!("{IMPORT}?dry_run=maybe"), &json!({})).expect_error(400, "SyntacticError");
     admin.post(&format!("{IMPORT}?dryrun=true"), &json!({})).expect_error(400, "SyntacticError");
+    // What a form of another site could send.
+    let form = admin.request("POST", IMPORT).text("{}", "text/plain").send();
+    form.expect_error(415, "InvalidRequestBody");
     admin.post(IMPORT, &json!({"nodes": []})).expect_error(400, "InvalidRequestBody");
     assert_eq!(admin.get(EXPORT).expect(200).json()["secrets"], "sealed");
     let whole = admin.get(&format!("{EXPORT}?secrets=omit")).expect(200).json();

@@ -10,6 +10,7 @@
 //! | transactions, exclusive and concurrent | `exclusive`, `concurrent` |
 //! | secrets: created, used once, dropped, never shown | `secrets`, `sweep` |
 //! | sessions: login, cookie, idle time, lockout | `authentication`, `sessions` |
+//! | conditional requests: tags, 304, 412 | `conditions` |
 //! | refusals: shape and order | `errors` |
 //! | transport, limits, HTTP/2 | `transport`, `limits`, `http2` |
 //! | what the appliance and the daemon say of themselves | `information`, `operation` |
@@ -22,6 +23,7 @@
 mod authentication;
 mod checklist;
 mod concurrent;
+mod conditions;
 mod configuration_reads;
 mod configuration_writes;
 mod errors;

@@ -61,8 +61,14 @@ pub fn fault_line(dir: &Path, fault: &Fault) -> String {
     if Path::new(&fault.file) == dir {
         return fault.to_string();
     }
-    let file = dir.join(&fault.file).display().to_string();
-    Fault { file, ..fault.clone() }.to_string()
+    let here = dir.join(&fault.file);
+    // What a catalog extends may stand beside it; its files begin with its name.
+    let beside = dir.parent().map(|parent| parent.join(&fault.file));
+    let file = match beside {
+        Some(beside) if !here.exists() && beside.exists() => beside,
+        _ => here,
+    };
+    Fault { file: file.display().to_string(), ..fault.clone() }.to_string()
 }
 
 fn report(dir: &Path, faults: &[Fault]) -> String {
@@ -112,6 +118,20 @@ mod tests {
         assert_eq!(mode("auto", &exclusive), Mode::Exclusive);
         assert_eq!(mode("exclusive", &concurrent), Mode::Exclusive);
         assert_eq!(mode("concurrent", &exclusive), Mode::Concurrent);
+    }
+
+    #[test]
+    fn a_fault_in_what_a_catalog_extends_is_told_where_it_stands() {
+        let root = tempfile::tempdir().unwrap();
+        let (base, top) = (root.path().join("base"), root.path().join("top"));
+        for (dir, text) in [(&base, "name: base\nttile: B\n"), (&top, "name: top\nextends: base\n")]
+        {
+            std::fs::create_dir(dir).unwrap();
+            std::fs::write(dir.join("catalog.yaml"), text).unwrap();
+        }
+        let refused = catalog(&settings(&[("catalog", &top.display().to_string())])).unwrap_err();
+        let expected = format!("\n{}/catalog.yaml:2: ", base.display());
+        assert!(refused.to_string().contains(&expected), "{refused}");
     }
 
     #[test]

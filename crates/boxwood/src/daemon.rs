@@ -18,7 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use transaction_engine::clock::{Clock, SystemClock};
 use transaction_engine::secrets::{KeyError, Sealer};
 use transaction_engine::store::{CheckpointDir, MemStore, SledStore, Store, StoreError};
-use transaction_engine::{Applier, Engine, Options};
+use transaction_engine::{Applier, Engine, HistoryRules, Options};
 
 use crate::administrator::{self, AdministratorError};
 use crate::appliance::{self, ApplianceError};
@@ -186,7 +186,7 @@ fn engine_on(
         clock,
         mode: appliance::transaction_mode(settings, catalog),
         change_limit: settings.limits.transaction_changes,
-        history: transaction_engine::HistoryRules::default(),
+        history: history_rules(settings),
         appliers: vec![
             Arc::new(governor) as Arc<dyn Applier>,
             Arc::clone(&accounts) as Arc<dyn Applier>,
@@ -221,6 +221,16 @@ fn show_own_certificate(
         return Ok(());
     }
     certificate::keep(data_dir, &hosts(settings), engine.clock().now(), slot)
+}
+
+fn history_rules(settings: &Settings) -> HistoryRules {
+    let days = settings.history.keep_days;
+    HistoryRules {
+        revisions: settings.history.keep_revisions,
+        age: (days > 0).then(|| std::time::Duration::from_secs(days * 86_400)),
+        answers: settings.history.idempotency,
+        message_required: Some(Arc::new(front_end::message_required)),
+    }
 }
 
 fn sealer(settings: &Settings, data_dir: &Path) -> Result<Sealer, KeyError> {

@@ -61,6 +61,8 @@ pub struct Settings {
     pub secrets: SecretsSettings,
     /// `store.*`
     pub store: StoreSettings,
+    /// `history.*`
+    pub history: HistorySettings,
     /// The administrator's password, if it was given; always there in [`Mode::Dev`].
     pub admin_password: Option<Secret>,
     /// The key that seals secrets, if it was given; it goes before [`SecretsSettings::key_file`].
@@ -166,6 +168,17 @@ pub struct StoreSettings {
     pub cache_bytes: u64,
     /// A checkpoint of the whole tree is written each time so many revisions were committed.
     pub checkpoint_revisions: u64,
+}
+
+/// `history.*`
+#[derive(Clone, Debug)]
+pub struct HistorySettings {
+    /// So many revisions are kept at least.
+    pub keep_revisions: u64,
+    /// Older ones go although they are fewer; 0 is no such limit.
+    pub keep_days: u64,
+    /// How long the answer of a commit is kept for a retry.
+    pub idempotency: Duration,
 }
 
 /// The two halves of [`TlsFiles`] as the sources name them.
@@ -338,6 +351,7 @@ impl Settings {
             tls: None,
             secrets: SecretsSettings { key_file: None },
             store: StoreSettings { cache_bytes: 0, checkpoint_revisions: 0 },
+            history: HistorySettings { keep_revisions: 0, keep_days: 0, idempotency: no_time },
             admin_password: None,
             secret_key: None,
             tls_given: TlsGiven::default(),

@@ -156,10 +156,15 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message)
     }
 
+    /// The refusal itself, as it stands in an answer.
+    pub(crate) fn document(&self) -> Value {
+        json!({ "details": self.details, "message": self.message, "type": self.kind })
+    }
+
     /// The answer for a request to `path`.
     pub(crate) fn answer(&self, path: &str) -> Answer {
         let document = json!({
-            "error": { "details": self.details, "message": self.message, "type": self.kind },
+            "error": self.document(),
             "meta": { "href": path, "parent": parent_href(path) },
         });
         let mut answer = Answer::text(self.status, document.to_string()).allow(self.allow);

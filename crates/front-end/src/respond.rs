@@ -5,15 +5,18 @@
 //! were seen to get (client checklist 8).
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Response, StatusCode};
 use serde_json::Value;
 
 use crate::condition::{self, Tag};
+use crate::transport::AnswerBody;
 
 /// The media type of every JSON answer.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+/// Keeps proxies from collecting events before they pass them on.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// A set of methods, as `Allow` lists them. HEAD goes with GET, OPTIONS with everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,12 +69,12 @@ impl Allow {
 }
 
 /// An answer on its way.
-pub(crate) struct Answer(Response<Full<Bytes>>);
+pub(crate) struct Answer(Response<AnswerBody>);
 
 impl Answer {
     /// JSON text that was written already.
     pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Self {
-        let mut response = Response::new(Full::new(body.into()));
+        let mut response = Response::new(AnswerBody::from(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.reserve(6);
@@ -80,6 +83,15 @@ impl Answer {
         // Answers belong to one session at one moment.
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Self(response)
+    }
+
+    /// Server-sent events, as they come.
+    pub(crate) fn events(body: AnswerBody) -> Self {
+        let mut answer = Self::text(StatusCode::OK, Bytes::new());
+        *answer.0.body_mut() = body;
+        answer
+            .header(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"))
+            .header(X_ACCEL_BUFFERING, HeaderValue::from_static("no"))
     }
 
     /// A JSON document with status 200.
@@ -102,7 +114,7 @@ impl Answer {
         let tag = self.0.headers().get(header::ETAG);
         if tag.is_some_and(|tag| condition::none_match_fails(request, tag)) {
             *self.0.status_mut() = StatusCode::NOT_MODIFIED;
-            *self.0.body_mut() = Full::default();
+            *self.0.body_mut() = AnswerBody::default();
         }
         self
     }
@@ -122,7 +134,7 @@ impl Answer {
     }
 
     /// What hyper sends.
-    pub(crate) fn into_response(self) -> Response<Full<Bytes>> {
+    pub(crate) fn into_response(self) -> Response<AnswerBody> {
         self.0
     }
 

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::{HeaderMap, Method, Response, header};
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -22,7 +20,7 @@ use crate::respond::Answer;
 use crate::session::{Login, Logins};
 use crate::sps::{self, Named};
 use crate::throttle::{Throttle, ThrottleRules};
-use crate::transport::{Handler, Limits, Request, check_head};
+use crate::transport::{AnswerBody, Handler, Limits, Request, check_head};
 
 /// How a service is to behave.
 #[derive(Clone, Debug)]
@@ -165,7 +163,7 @@ impl Service {
         let path = request.head.uri.path();
         match path.split('/').find(|segment| !segment.is_empty()) {
             Some("api") => sps::handle(self, request).await,
-            Some("boxwood") => operation::handle(self, &request.head),
+            Some("boxwood") => operation::handle(self, request).await,
             _ => {
                 let answer = ApiError::not_found(path).answer(path);
                 Named { verb: "unknown", answer, session: None, error: None }
@@ -175,7 +173,7 @@ impl Service {
 }
 
 impl Handler for Service {
-    async fn handle(&self, request: Request) -> Response<Full<Bytes>> {
+    async fn handle(&self, request: Request) -> Response<AnswerBody> {
         let id = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let method = request.head.method.clone();
         let span = tracing::info_span!("request", id, %method, peer = %request.peer);
@@ -190,12 +188,12 @@ impl Handler for Service {
         if method == Method::HEAD {
             let length = hyper::body::Body::size_hint(response.body()).exact().unwrap_or(0);
             response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
-            *response.body_mut() = Full::default();
+            *response.body_mut() = AnswerBody::default();
         }
         response
     }
 
-    fn panicked(&self) -> Response<Full<Bytes>> {
+    fn panicked(&self) -> Response<AnswerBody> {
         ApiError::internal().answer("/").into_response()
     }
 }

@@ -15,10 +15,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use front_end::metrics::Metrics;
 use front_end::transport::{
-    BodyError, CertificateSlot, Drained, Handler, Limits, ListenUrl, Request, SelfSigned, Server,
-    check_head, self_signed,
+    AnswerBody, BodyError, CertificateSlot, Drained, Handler, Limits, ListenUrl, Request,
+    SelfSigned, Server, check_head, self_signed,
 };
-use http_body_util::{BodyExt, Empty, Full};
+use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::{http1, http2};
 use hyper::http::{self, Response, StatusCode, header};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -555,7 +555,7 @@ impl Echo {
 }
 
 impl Handler for Echo {
-    fn handle(&self, request: Request) -> impl Future<Output = Response<Full<Bytes>>> + Send {
+    fn handle(&self, request: Request) -> impl Future<Output = Response<AnswerBody>> + Send {
         assert_ne!(request.head.uri.path(), "/panic", "on purpose");
         async {
             let (status, body) = self.answer(request).await;
@@ -567,7 +567,7 @@ impl Handler for Echo {
         }
     }
 
-    fn panicked(&self) -> Response<Full<Bytes>> {
+    fn panicked(&self) -> Response<AnswerBody> {
         Response::builder().status(StatusCode::INTERNAL_SERVER_ERROR).body("{}".into()).unwrap()
     }
 }

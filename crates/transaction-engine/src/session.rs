@@ -62,6 +62,14 @@ impl Session {
     }
 }
 
+impl Session {
+    /// Whether nothing is possible in it any more.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        matches!(&*self.state.lock(), State::Ended | State::Committing { ended: true, .. })
+    }
+}
+
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Session({} of {})", self.id, self.user)

@@ -96,7 +96,7 @@ impl Feed {
     ///
     /// # Errors
     /// [`Error::NoRevision`] when the next revision is not kept any more; the store cannot be read.
-    pub fn next(&mut self) -> Result<Next, Error> {
+    pub fn pull(&mut self) -> Result<Next, Error> {
         let Some(shared) = self.shared.upgrade() else { return Ok(Next::Closed) };
         let head = shared.running.load().number;
         if self.after >= head {

@@ -22,8 +22,12 @@ use crate::timing::{Samples, median, timed};
 const SIZES: [usize; 4] = [100, 10_000, 100_000, 1_000_000];
 const CONNECTIONS: usize = 32;
 
-/// Members that are read and changed, spread over the collection.
-const SPREAD: usize = 1000;
+/// Members that are read and changed, spread over the collection: as many in each tree, so that the
+/// processor's caches hold them all and what differs is the tree.
+const SPREAD: usize = 100;
+
+/// Members that no cache of a processor holds.
+const SCATTERED: usize = 50_000;
 
 /// How long a daemon is watched while nobody asks it for anything.
 const IDLE: Duration = Duration::from_secs(5);

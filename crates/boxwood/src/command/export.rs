@@ -7,7 +7,7 @@ use std::path::Path;
 
 use front_end::transfer::{self, Omission};
 
-use super::remote::Remote;
+use super::remote::{self, Remote};
 use super::state::State;
 use super::{CommandError, Environment, say};
 use crate::cli::ExportFlags;
@@ -20,7 +20,8 @@ pub fn run(flags: &ExportFlags, environment: Environment) -> Result<(), CommandE
     let secrets = Omission::parse(&flags.secrets).unwrap_or(Omission::Omitted);
     let text = match &flags.remote.url {
         Some(url) => {
-            let remote = Remote::login(url, &flags.remote, &environment)?;
+            let password = remote::password(&environment)?;
+            let remote = Remote::login(url, &flags.remote, &password)?;
             remote.get(&format!("/boxwood/v1/export?secrets={}", flags.secrets))?
         }
         None => {

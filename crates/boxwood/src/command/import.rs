@@ -7,7 +7,7 @@ use front_end::transfer::{self, Document, Kind, Outcome, Refusal};
 use zeroize::Zeroizing;
 
 use super::progress::Progress;
-use super::remote::{Remote, RemoteError};
+use super::remote::{self, Remote, RemoteError};
 use super::state::State;
 use super::{CommandError, Environment, say};
 use crate::cli::ImportFlags;
@@ -20,12 +20,14 @@ const AUTHOR: &str = "boxwood";
 /// # Errors
 /// The document is refused, or there is nowhere to import it to. Nothing has changed then.
 pub fn run(flags: &ImportFlags, environment: Environment) -> Result<(), CommandError> {
+    // First, since the rest of standard input may be the document.
+    let password = flags.remote.url.as_ref().map(|_| remote::password(&environment)).transpose()?;
     let text = read(&flags.file)?;
     // Before anybody is asked for anything, whether this is a document at all.
     let document = Document::parse(&text).map_err(Refusal::Document)?;
-    let outcome = match &flags.remote.url {
-        Some(url) => {
-            let remote = Remote::login(url, &flags.remote, &environment)?;
+    let outcome = match flags.remote.url.as_deref().zip(password) {
+        Some((url, password)) => {
+            let remote = Remote::login(url, &flags.remote, &password)?;
             send(&remote, url, &text, flags)?
         }
         None => apply(&State::find(&flags.state, environment)?, &document, flags)?,
@@ -33,7 +35,10 @@ pub fn run(flags: &ImportFlags, environment: Environment) -> Result<(), CommandE
     say(report(&outcome, flags.dry_run))?;
     let unlike = document.config_hash.as_deref().is_some_and(|hash| hash != outcome.config_hash);
     if unlike {
-        say("the document was changed since it was exported\n")?;
+        say(
+            "which is not that of the export: the document was changed since, or secrets were left \
+             out of it and are others here\n",
+        )?;
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use config_tree::NodePath;
 use front_end::transfer::Refusal;
 use transaction_engine::store::StoreError;
 
@@ -62,6 +63,20 @@ pub enum CommandError {
     /// There is nothing to export.
     #[error("there is no configuration in {}; name the directory of a daemon with --data-dir", .0.display())]
     Nothing(PathBuf),
+    /// The catalog does not know what stands in the directory.
+    #[error(
+        "the configuration in {} has {path}, for which the catalog {catalog} has no place; name \
+         the one it was made with, by --appliance or --catalog",
+        dir.display()
+    )]
+    OtherCatalog {
+        /// The directory.
+        dir: PathBuf,
+        /// What stands there.
+        path: NodePath,
+        /// The catalog of the settings.
+        catalog: String,
+    },
     /// A daemon has the directory.
     #[error(
         "the data directory {} is in use by a running Boxwood; ask that one with --url \

@@ -86,23 +86,18 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// Logs in. The password comes from the environment, else from `input`.
+    /// Logs in.
     ///
     /// # Errors
     /// See [`RemoteError`].
-    pub fn login(
-        url: &str,
-        flags: &RemoteFlags,
-        environment: &[(OsString, OsString)],
-    ) -> Result<Self, RemoteError> {
+    pub fn login(url: &str, flags: &RemoteFlags, password: &str) -> Result<Self, RemoteError> {
         let url = url.trim_end_matches('/').to_owned();
         let place = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
         if place.is_none_or(|place| place.is_empty() || place.contains(['/', '?', '#', '@'])) {
             return Err(RemoteError::Url(url));
         }
         let agent = agent(&url, flags)?;
-        let password = password(environment)?;
-        let pair = Zeroizing::new(format!("{}:{}", flags.user, *password));
+        let pair = Zeroizing::new(format!("{}:{password}", flags.user));
         let basic = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
         let answer = agent
             .get(format!("{url}/api/authentication"))
@@ -209,7 +204,11 @@ fn authorities(file: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, Remo
     }
 }
 
-fn password(environment: &[(OsString, OsString)]) -> Result<Zeroizing<String>, RemoteError> {
+/// The password to log in with: from the environment, else the first line of standard input.
+///
+/// # Errors
+/// There is none.
+pub fn password(environment: &[(OsString, OsString)]) -> Result<Zeroizing<String>, RemoteError> {
     if let Some((_, given)) = environment.iter().find(|(name, _)| name == PASSWORD) {
         let given = given.to_str().ok_or(RemoteError::Password)?;
         return Ok(Zeroizing::new(given.to_owned()));
@@ -295,10 +294,9 @@ mod tests {
 
     #[test]
     fn a_url_names_a_daemon_and_somebody_vouches_for_it() {
-        let environment = [(PASSWORD.into(), "x".into())];
         let refused = |url: &str| {
             let flags = RemoteFlags { user: "admin".to_owned(), ..RemoteFlags::default() };
-            match Remote::login(url, &flags, &environment) {
+            match Remote::login(url, &flags, "x") {
                 Ok(_) => panic!("{url} is accepted"),
                 Err(error) => error.to_string(),
             }

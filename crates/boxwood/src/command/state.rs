@@ -64,7 +64,20 @@ impl State {
         if recovered.number == RevisionNumber::ZERO {
             return Err(CommandError::Nothing(self.data_dir.clone()));
         }
+        self.expect_known(&recovered.tree)?;
         Ok((recovered.number, recovered.tree))
+    }
+
+    // A catalog says which parts of a body are secret: the wrong one would say wrong things.
+    fn expect_known(&self, tree: &Tree) -> Result<(), CommandError> {
+        match tree.walk().find(|(path, _)| self.catalog.endpoint(path).is_none()) {
+            None => Ok(()),
+            Some((path, _)) => Err(CommandError::OtherCatalog {
+                dir: self.data_dir.clone(),
+                path,
+                catalog: self.catalog.name().to_owned(),
+            }),
+        }
     }
 
     /// An engine with this directory's key that keeps nothing: by its rules an import is tried.

@@ -305,6 +305,32 @@ pub static REGISTRY: &[Setting] = &[
             put: |s, n| s.store.checkpoint_revisions = n,
         },
     },
+    Setting {
+        name: "history.keep_revisions",
+        default: Preset::Same("10000"),
+        about: "So many revisions are kept at least; a tag keeps its revision and all after it.",
+        takes: Takes::Count {
+            from: 1,
+            to: 1_000_000_000,
+            put: |s, n| s.history.keep_revisions = n,
+        },
+    },
+    Setting {
+        name: "history.keep_days",
+        default: Preset::Same("0"),
+        about: "Revisions older than so many days go although they are fewer; 0 is no such limit.",
+        takes: Takes::Count { from: 0, to: 36_500, put: |s, n| s.history.keep_days = n },
+    },
+    Setting {
+        name: "history.idempotency_seconds",
+        default: Preset::Same("86400"),
+        about: "How long the answer of a commit with an Idempotency-Key is kept for a retry.",
+        takes: Takes::Seconds {
+            from: 1.0,
+            to: 31_536_000.0,
+            put: |s, t| s.history.idempotency = t,
+        },
+    },
 ];
 
 /// The setting of that name.

@@ -62,6 +62,7 @@ fn the_defaults_are_these() {
         tls,
         secrets,
         store,
+        history,
         admin_password,
         secret_key,
         tls_given: _,
@@ -90,6 +91,8 @@ fn the_defaults_are_these() {
     assert_eq!(tls, None);
     assert_eq!(secrets.key_file, None);
     assert_eq!((store.cache_bytes, store.checkpoint_revisions), (67_108_864, 1000));
+    assert_eq!((history.keep_revisions, history.keep_days), (10_000, 0));
+    assert_eq!(history.idempotency, Duration::from_secs(86_400));
     assert!(admin_password.is_none() && secret_key.is_none());
     assert!(!shown.contains("unset"), "{shown}");
 }

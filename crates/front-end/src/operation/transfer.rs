@@ -14,6 +14,7 @@ use crate::error::ApiError;
 use crate::respond::Answer;
 use crate::service::Service;
 use crate::session::Login;
+use crate::sps::expect_json_type;
 use crate::transfer::{self, Document, Omission, Outcome, Refusal};
 use crate::transport::RequestBody;
 
@@ -54,6 +55,7 @@ pub(super) async fn import(
         Some(_) => return Err(ApiError::syntactic("`dry_run` must be true or false", "")),
     };
     let message = query.get("message").unwrap_or(MESSAGE).to_owned();
+    expect_json_type(&head.headers)?;
     let limits = &service.options.limits;
     // A document may be larger than any other body, and takes longer by as much.
     let longer = service.options.import_bytes.div_ceil(limits.body_bytes.max(1));

@@ -35,7 +35,10 @@ impl Call<'_> {
             }
             Method::POST => {
                 let value = self.json_needed(body).await?;
-                let (created, view) = engine.node_create(session, path, value)?;
+                let (created, view) = match self.idempotency(Some(&value))? {
+                    Some(key) => engine.node_create_once(session, path, value, &key)?,
+                    None => engine.node_create(session, path, value)?,
+                };
                 self.show(StatusCode::CREATED, &view, &created)?
                     .header_text(header::LOCATION, &href(&created))
             }

@@ -9,9 +9,9 @@
 
 pub(crate) mod address;
 mod authentication;
-mod changelog;
+pub(crate) mod changelog;
 mod configuration;
-mod document;
+pub(crate) mod document;
 mod info;
 mod route;
 mod transaction;
@@ -21,6 +21,7 @@ use std::sync::Arc;
 use hyper::Method;
 use hyper::http::request::Parts;
 use serde_json::{Value, json};
+use transaction_engine::Idempotency;
 
 use crate::accounts::Access;
 use crate::error::ApiError;
@@ -155,8 +156,21 @@ impl Call<'_> {
         if bytes.is_empty() {
             return Ok(None);
         }
-        self.expect_json_type()?;
+        expect_json_type(&self.head.headers)?;
         Ok(Some(crate::json::decode(&bytes, limits.json_depth)?))
+    }
+
+    /// By what the request is recognised when it is sent again: its key, and a hash of what it asks.
+    fn idempotency(&self, body: Option<&Value>) -> Result<Option<Idempotency>, ApiError> {
+        let Some(key) = self.head.headers.get("idempotency-key") else { return Ok(None) };
+        let mut asked = blake3::Hasher::new();
+        asked.update(self.head.method.as_str().as_bytes()).update(self.path.as_bytes());
+        // Straight into the hash: the body may hold a secret. Hashing cannot fail.
+        let _ = serde_json::to_writer(&mut asked, &body);
+        let asked = *asked.finalize().as_bytes();
+        let key = key.to_str().ok().and_then(|key| Idempotency::new(key, asked));
+        let message = "Idempotency-Key must be 1 to 255 printable ASCII characters";
+        key.map(Some).ok_or_else(|| ApiError::syntactic(message, ""))
     }
 
     /// A JSON body where one is needed.
@@ -164,19 +178,19 @@ impl Call<'_> {
         let missing = || ApiError::invalid_body("The request needs a JSON body");
         self.json(body).await?.ok_or_else(missing)
     }
+}
 
-    // A browser sends a form's types across sites without asking, with the cookie; so a body of
-    // another declared type is refused. Without a body the type says nothing (checklist 5, 24).
-    fn expect_json_type(&self) -> Result<(), ApiError> {
-        let Some(declared) = self.head.headers.get(hyper::header::CONTENT_TYPE) else {
-            return Ok(());
-        };
-        let declared = declared.to_str().unwrap_or("an unreadable type");
-        let essence = declared.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-        if essence == "application/json" || essence.ends_with("+json") {
-            Ok(())
-        } else {
-            Err(ApiError::not_json(declared))
-        }
+/// Refuses a body of another declared type than JSON. A browser sends a form's types across sites
+/// without asking, with the cookie. Without a body the type says nothing (checklist 5, 24).
+pub(crate) fn expect_json_type(headers: &hyper::HeaderMap) -> Result<(), ApiError> {
+    let Some(declared) = headers.get(hyper::header::CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let declared = declared.to_str().unwrap_or("an unreadable type");
+    let essence = declared.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    if essence == "application/json" || essence.ends_with("+json") {
+        Ok(())
+    } else {
+        Err(ApiError::not_json(declared))
     }
 }

@@ -6,11 +6,12 @@ use hyper::Method;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use transaction_engine::{Committed, Error, Session};
+use transaction_engine::{CommitOptions, Committed, Confirmation, Error, Session};
 
 use super::{Call, changelog};
 use crate::error::ApiError;
 use crate::metrics::CommitOutcome;
+use crate::operation::{bad_wait, wait};
 use crate::respond::Answer;
 use crate::transport::RequestBody;
 
@@ -24,19 +25,30 @@ impl Call<'_> {
                 // A holder whose session is over must not stand in the way until it is noticed.
                 self.service.logins.expire();
                 engine.transaction_open(session)?;
-                Ok(self.status(session))
+                Ok(Answer::document(&self.status(session)))
             }
             Method::PUT => {
-                let message = self.command(self.json(body).await?)?;
-                self.transaction_commit(session, message).await?;
-                Ok(self.status(session))
+                let body = self.json(body).await?;
+                let idempotency = self.idempotency(body.as_ref())?;
+                let options = CommitOptions { idempotency, ..self.command(body)? };
+                let committed = self.transaction_commit(session, options).await?;
+                let mut status = self.status(session);
+                if let Some(Confirmation { token, until }) = &committed.confirmation {
+                    status["confirmation"] = json!({
+                        "href": "/boxwood/v1/confirmation",
+                        "revision": committed.number.get(),
+                        "token": token.as_str(),
+                        "until": until.to_string(),
+                    });
+                }
+                Ok(Answer::document(&status))
             }
             Method::DELETE => {
                 engine.transaction_rollback(session)?;
                 let meta = json!({ "href": "/api/transaction", "parent": "/api" });
                 Ok(Answer::document(&json!({ "meta": meta })))
             }
-            _ => Ok(self.status(session)),
+            _ => Ok(Answer::document(&self.status(session))),
         }
     }
 
@@ -56,7 +68,7 @@ impl Call<'_> {
 
     // Both eras' members side by side: `body.status` for present clients, `transaction.status` for
     // those of the 5.x guide (core protocol §4.3).
-    fn status(&self, session: &Session) -> Answer {
+    fn status(&self, session: &Session) -> Value {
         let status = self.service.engine.transaction_status(session);
         let text = if status.open { "open" } else { "closed" };
         let mut meta = json!({
@@ -67,23 +79,24 @@ impl Call<'_> {
         if status.changed {
             meta["changes"] = json!("/api/transaction/changes");
         }
-        Answer::document(&json!({
-            "body": { "commit_message": "optional", "status": text },
+        let message = if status.message_required { "required" } else { "optional" };
+        json!({
+            "body": { "commit_message": message, "status": text },
             "key": "transaction",
             "meta": meta,
             "transaction": { "status": text },
-        }))
+        })
     }
 
     // The commit goes on when the client goes away: it belongs to the writer from here on.
     async fn transaction_commit(
         &self,
         session: &Arc<Session>,
-        message: Option<String>,
+        options: CommitOptions,
     ) -> Result<Committed, ApiError> {
         let started = Instant::now();
         let (answer, answered) = oneshot::channel();
-        self.service.engine.transaction_commit_begin(session, message, move |result| {
+        self.service.engine.transaction_commit_begin(session, options, move |result| {
             // Nobody may be listening any more.
             let _ = answer.send(result);
         });
@@ -92,12 +105,12 @@ impl Call<'_> {
         Ok(result?)
     }
 
-    // What `PUT /api/transaction` was sent: the message of a commit, or a refusal.
-    fn command(&self, body: Option<Value>) -> Result<Option<String>, ApiError> {
+    // What `PUT /api/transaction` was sent: how to commit, or a refusal.
+    fn command(&self, body: Option<Value>) -> Result<CommitOptions, ApiError> {
         const FORM: &str = "Send {\"status\": \"commit\"}, with \"message\" if you like";
         let body = match body {
             Some(body) => body,
-            None if self.service.options.lenient_commit => return Ok(None),
+            None if self.service.options.lenient_commit => return Ok(CommitOptions::default()),
             None => return Err(ApiError::invalid_body(format!("The body is empty. {FORM}"))),
         };
         let Value::Object(mut members) = body else {
@@ -121,12 +134,16 @@ impl Call<'_> {
                 }
             }
         }
+        let confirm_within = match members.remove("confirm_within") {
+            None | Some(Value::Null) => None,
+            Some(seconds) => Some(wait(&seconds).ok_or_else(|| bad_wait("confirm_within"))?),
+        };
         match members.keys().next() {
             Some(name) => {
                 let sentence = format!("`{name}` is unknown here. {FORM}");
                 Err(ApiError::syntactic(sentence, &format!("/{name}")))
             }
-            None => Ok(message),
+            None => Ok(CommitOptions { message, confirm_within, idempotency: None }),
         }
     }
 }

@@ -23,8 +23,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::http::{self, HeaderMap, Method, Version, header, request::Parts};
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -37,7 +35,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::body::Unread;
-use super::{Limits, RequestBody};
+use super::{AnswerBody, Limits, RequestBody};
 
 /// hyper refuses a smaller read buffer.
 const LEAST_BUFFER: usize = 8 * 1024;
@@ -63,10 +61,10 @@ pub trait Handler: Send + Sync + 'static {
     ///
     /// The future is dropped when the client goes away and when draining takes too long, so a change
     /// that must be whole has to happen between two `await`s or on a thread of its own.
-    fn handle(&self, request: Request) -> impl Future<Output = http::Response<Full<Bytes>>> + Send;
+    fn handle(&self, request: Request) -> impl Future<Output = http::Response<AnswerBody>> + Send;
 
     /// The answer to a request whose [`handle`](Self::handle) panicked.
-    fn panicked(&self) -> http::Response<Full<Bytes>>;
+    fn panicked(&self) -> http::Response<AnswerBody>;
 }
 
 /// A request: its head is complete, its body not read yet.
@@ -195,10 +193,12 @@ pub(crate) async fn serve<H, IO>(
     let watchdog = Watchdog::new();
     let io = WatchedIo { io, watchdog: watchdog.clone() };
     let service_limits = Arc::clone(&limits);
+    let service_stop = stop.clone();
     let service = {
         let watchdog = watchdog.clone();
         service_fn(move |request: http::Request<Incoming>| {
             let (handler, limits) = (Arc::clone(&handler), Arc::clone(&service_limits));
+            let stop = service_stop.clone();
             // Taken here and not inside the future: a request counts from the moment it is known.
             let busy = watchdog.request_begins();
             async move {
@@ -211,8 +211,7 @@ pub(crate) async fn serve<H, IO>(
                 } else {
                     unread.discard(limits.body_bytes.max(DISCARD_BYTES), limits.body_timeout);
                 }
-                drop(busy);
-                Ok::<_, Infallible>(response)
+                Ok::<_, Infallible>(response.map(|body| body.held(busy, stop)))
             }
         })
     };
@@ -262,7 +261,7 @@ async fn answer<H: Handler>(
     request: http::Request<Incoming>,
     peer: Peer,
     unread: Unread,
-) -> http::Response<Full<Bytes>> {
+) -> http::Response<AnswerBody> {
     let (head, body) = request.into_parts();
     let request = Request {
         head,
@@ -455,7 +454,7 @@ impl Activity {
 
 /// One request under way.
 #[derive(Debug)]
-struct Busy(Watchdog);
+pub(crate) struct Busy(Watchdog);
 
 impl Drop for Busy {
     fn drop(&mut self) {

@@ -12,6 +12,7 @@
 //! | drips its header, sends too much of it | hyper's header timeout and sizes | `connection` |
 //! | stalls or overfills its body | `body_timeout`, `body_bytes` | `body` |
 //! | does not read the answer | `body_timeout` without one byte taken | `connection` |
+//! | does not read one stream among others | its feeder gives up | `answer` |
 //! | resets HTTP/2 streams faster than it opens them | reset limits | `connection` |
 //!
 //! What an answer looks like is not decided here: the layer above implements [`Handler`]. Only the
@@ -32,3 +33,6 @@ pub use connection::{Handler, HeadError, Request, check_head};
 
 mod body;
 pub use body::{BodyError, RequestBody};
+
+mod answer;
+pub use answer::{AnswerBody, Pieces};

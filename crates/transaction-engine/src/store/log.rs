@@ -196,7 +196,7 @@ impl RevisionLog {
     /// # Errors
     /// The record is damaged or cannot be read.
     pub fn record(&self, number: RevisionNumber) -> Result<Option<RevisionRecord>, StoreError> {
-        self.read(number, |entry, raw| recover::decode(entry, raw))
+        self.read(number, recover::decode)
     }
 
     /// What is to be known of a revision without its changes, its hash checked; `None` as with

@@ -286,7 +286,7 @@ fn check_order(operations: Vec<(u64, u64, u64, Kind)>) {
 fn watch_all(fixture: &Fixture) {
     let mut feed = fixture.engine.watch(RevisionNumber::ZERO, || {}).unwrap();
     let mut expected = 1;
-    while let Next::Revision(record) = feed.next().unwrap() {
+    while let Next::Revision(record) = feed.pull().unwrap() {
         assert_eq!(record.number.get(), expected);
         expected += 1;
     }

@@ -263,7 +263,7 @@ fn the_writer_undoes_by_itself_when_the_clock_goes_on_by_itself() {
         undone.recv_timeout(Duration::from_secs(60)).unwrap();
     }
     for number in [2, 3] {
-        match feed.next().unwrap() {
+        match feed.pull().unwrap() {
             transaction_engine::Next::Revision(record) => assert_eq!(record.number.get(), number),
             other => panic!("{other:?}"),
         }

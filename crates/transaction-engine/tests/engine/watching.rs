@@ -22,7 +22,7 @@ fn number(n: u64) -> RevisionNumber {
 }
 
 fn drain(feed: &mut Feed) -> Vec<u64> {
-    std::iter::from_fn(|| match feed.next().unwrap() {
+    std::iter::from_fn(|| match feed.pull().unwrap() {
         Next::Revision(record) => Some(record.number.get()),
         _ => None,
     })
@@ -43,12 +43,12 @@ fn a_feed_goes_from_the_past_into_the_present(place: &Place) {
     assert_eq!(woken.load(Ordering::SeqCst), 0, "the past wakes nobody");
     (5..=7).for_each(|n| assert!(fixture.commit_n("a", n) > 0));
     assert_eq!(woken.load(Ordering::SeqCst), 3);
-    match feed.next().unwrap() {
+    match feed.pull().unwrap() {
         Next::Revision(record) => assert_eq!(*record, fixture.record(6)),
         other => panic!("{other:?}"),
     }
     assert_eq!(drain(&mut feed), [7, 8]);
-    assert_eq!((feed.next().unwrap(), feed.position()), (Next::Wait, number(8)));
+    assert_eq!((feed.pull().unwrap(), feed.position()), (Next::Wait, number(8)));
     assert_eq!(drain(&mut fixture.engine.watch(number(0), || {}).unwrap()), Vec::from_iter(1..=8));
 }
 
@@ -104,7 +104,7 @@ fn one_who_falls_far_behind_is_cut_off_and_can_go_on(place: &Place) {
         });
     }
     assert!(all.iter().take(1100).all(|ok| ok), "a slow reader stops nobody");
-    assert_eq!(slow.next().unwrap(), Next::CutOff);
+    assert_eq!(slow.pull().unwrap(), Next::CutOff);
     assert_eq!(slow.position(), number(1));
     let mut again = fixture.engine.watch(slow.position(), || {}).unwrap();
     assert_eq!(
@@ -120,7 +120,7 @@ fn a_feed_ends_with_its_engine_and_goes_on_in_the_next(place: &Place) {
     assert_eq!(drain(&mut feed), [1]);
     fixture.commit_n("a", 1);
     let fixture = Setup::default().again(fixture, place);
-    assert_eq!(feed.next().unwrap(), Next::Closed);
+    assert_eq!(feed.pull().unwrap(), Next::Closed);
     let mut next = fixture.engine.watch(feed.position(), || {}).unwrap();
     assert_eq!(drain(&mut next), [2]);
 }

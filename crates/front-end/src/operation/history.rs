@@ -1,0 +1,286 @@
+//! `/boxwood/v1/revisions` and `/boxwood/v1/tags`: the past, listed, read, compared, brought back,
+//! named. Bodies are shown as everywhere, hence without secrets.
+
+use std::sync::Arc;
+
+use catalog::Catalog;
+use config_tree::{Key, NodePath, Tree};
+use hyper::Method;
+use serde_json::{Value, json};
+use transaction_engine::store::Tag;
+use transaction_engine::{Page, RevisionInfo, RevisionNumber, RevisionRecord};
+
+use super::blocking;
+use super::query::Query;
+use super::route::number;
+use crate::error::ApiError;
+use crate::respond::Answer;
+use crate::service::Service;
+use crate::session::Login;
+use crate::sps::address::{CONFIGURATION, href};
+use crate::sps::{changelog, document};
+
+const HREF: &str = "/boxwood/v1/revisions";
+
+/// A page of the history, the newest first.
+pub(super) async fn revisions(service: &Service, query: Option<&str>) -> Result<Answer, ApiError> {
+    let query = Query::read(query, &["limit", "before"])?;
+    let limit = limit(&query, 50, 500)?;
+    let page = match query.get("before") {
+        Some(before) => Page::Before(numbered("before", before)?),
+        None => Page::Newest,
+    };
+    let engine = Arc::clone(&service.engine);
+    let infos = blocking(move || engine.revisions(page, limit)).await??;
+    let tags = service.engine.tags();
+    let (oldest, newest) = (service.engine.oldest_revision(), service.engine.running().number);
+    let more = infos.last().filter(|last| infos.len() == limit && last.number > oldest);
+    let next = more.map(|last| format!("{HREF}?before={}&limit={limit}", last.number));
+    let items: Vec<Value> = infos.iter().map(|info| info_shown(info, &tags)).collect();
+    Ok(Answer::document(&json!({
+        "items": items,
+        "meta": {
+            "href": HREF,
+            "newest": newest.get(),
+            "next": next,
+            "oldest": oldest.get(),
+            "parent": "/boxwood/v1",
+        },
+    })))
+}
+
+/// A revision with its changes.
+pub(super) async fn revision(
+    service: &Service,
+    number: RevisionNumber,
+) -> Result<Answer, ApiError> {
+    let engine = Arc::clone(&service.engine);
+    let found = blocking(move || {
+        let record = engine.revision_read(number)?;
+        record
+            .map(|record| record_shown(engine.catalog(), &record, &engine.tags(), usize::MAX))
+            .ok_or_else(|| engine.no_revision(number))
+    });
+    Ok(Answer::document(&found.await??))
+}
+
+/// What stood at a path and below it.
+pub(super) async fn tree(
+    service: &Service,
+    number: RevisionNumber,
+    query: Option<&str>,
+) -> Result<Answer, ApiError> {
+    let query = Query::read(query, &["path", "limit"])?;
+    let limit = limit(&query, 1_000, 100_000)?;
+    let path = path(&query)?;
+    let engine = Arc::clone(&service.engine);
+    let shown = blocking(move || {
+        let tree = engine.tree_at(number)?.ok_or_else(|| engine.no_revision(number))?;
+        Ok::<_, transaction_engine::Error>(tree_shown(engine.catalog(), &tree, &path, limit))
+    });
+    let shown =
+        shown.await??.ok_or_else(|| ApiError::not_found(query.get("path").unwrap_or_default()))?;
+    let (nodes, complete) = shown;
+    Ok(Answer::document(&json!({
+        "complete": complete,
+        "meta": { "href": format!("{HREF}/{number}/tree"), "parent": format!("{HREF}/{number}") },
+        "nodes": nodes,
+        "revision": number.get(),
+    })))
+}
+
+/// What leads from one revision to another.
+pub(super) async fn diff(service: &Service, query: Option<&str>) -> Result<Answer, ApiError> {
+    let query = Query::read(query, &["from", "to"])?;
+    let needed = |name: &'static str| {
+        let missing = || ApiError::syntactic(format!("The query needs {name}=REVISION"), "");
+        numbered(name, query.get(name).ok_or_else(missing)?)
+    };
+    let (from, to) = (needed("from")?, needed("to")?);
+    let engine = Arc::clone(&service.engine);
+    let changes = blocking(move || {
+        let changes = engine.revision_diff(from, to)?;
+        Ok::<_, transaction_engine::Error>(changelog::entries(engine.catalog(), &changes))
+    });
+    Ok(Answer::document(&json!({
+        "changes": changes.await??,
+        "from": from.get(),
+        "meta": { "href": format!("{HREF}/diff"), "parent": HREF },
+        "to": to.get(),
+    })))
+}
+
+/// Stages what leads back to a revision.
+pub(super) async fn restore(
+    service: &Service,
+    login: &Login,
+    number: RevisionNumber,
+) -> Result<Answer, ApiError> {
+    let (engine, session) = (Arc::clone(&service.engine), Arc::clone(&login.session));
+    let changes = blocking(move || {
+        engine.revision_restore(&session, number)?;
+        let changes = engine.transaction_changes(&session);
+        Ok::<_, transaction_engine::Error>(changelog::entries(engine.catalog(), &changes))
+    });
+    Ok(Answer::document(&json!({
+        "changes": changes.await??,
+        "meta": {
+            "href": format!("{HREF}/{number}/restore"),
+            "parent": format!("{HREF}/{number}"),
+            "transaction": "/api/transaction",
+        },
+    })))
+}
+
+// ===== names =====
+
+/// All names.
+pub(super) fn tags(service: &Service) -> Answer {
+    let items: Vec<Value> = service.engine.tags().iter().map(tag_shown).collect();
+    let meta = json!({ "href": "/boxwood/v1/tags", "parent": "/boxwood/v1" });
+    Answer::document(&json!({ "items": items, "meta": meta }))
+}
+
+/// Shows, sets or takes away a name.
+pub(super) async fn tag(
+    service: &Service,
+    login: &Login,
+    method: &Method,
+    name: String,
+    body: Option<Value>,
+) -> Result<Answer, ApiError> {
+    let engine = Arc::clone(&service.engine);
+    match *method {
+        Method::PUT => {
+            let number = tagged(body.as_ref())?;
+            let user = login.session.user().to_owned();
+            let tag = blocking(move || engine.tag_set(&user, &name, number)).await??;
+            Ok(Answer::document(&tag_shown(&tag)))
+        }
+        Method::DELETE => {
+            blocking(move || engine.tag_delete(&name)).await??;
+            Ok(Answer::document(&json!({ "meta": { "parent": "/boxwood/v1/tags" } })))
+        }
+        _ => {
+            let tag = engine.tag(&name).ok_or(transaction_engine::Error::NoTag(name))?;
+            Ok(Answer::document(&tag_shown(&tag)))
+        }
+    }
+}
+
+fn tagged(body: Option<&Value>) -> Result<RevisionNumber, ApiError> {
+    let members = body.and_then(Value::as_object).filter(|members| members.len() == 1);
+    let number = members.and_then(|members| members.get("revision")?.as_u64());
+    number
+        .map(RevisionNumber::new)
+        .ok_or_else(|| ApiError::syntactic("Send {\"revision\": NUMBER}", "/revision"))
+}
+
+fn tag_shown(tag: &Tag) -> Value {
+    let Tag { name, number, time, author } = tag;
+    json!({
+        "author": author,
+        "name": name,
+        "revision": number.get(),
+        "time": time.to_string(),
+        "meta": { "revision": format!("{HREF}/{number}") },
+    })
+}
+
+// ===== what is shown =====
+
+fn info_shown(info: &RevisionInfo, tags: &[Tag]) -> Value {
+    let RevisionInfo { number, time, author, session, message, changes, digest } = info;
+    let tags: Vec<&str> = tags_of(*number, tags);
+    json!({
+        "author": author,
+        "changes": changes,
+        "digest": digest.to_string(),
+        "message": message,
+        "meta": { "href": format!("{HREF}/{number}") },
+        "revision": number.get(),
+        "session": session,
+        "tags": tags,
+        "time": time.to_string(),
+    })
+}
+
+fn tags_of(number: RevisionNumber, tags: &[Tag]) -> Vec<&str> {
+    tags.iter().filter(|tag| tag.number == number).map(|tag| tag.name.as_str()).collect()
+}
+
+/// A revision with at most so many of its changes, of which one may become several entries.
+pub(super) fn record_shown(
+    catalog: &Catalog,
+    record: &RevisionRecord,
+    tags: &[Tag],
+    most: usize,
+) -> Value {
+    let shown = &record.changes[..record.changes.len().min(most)];
+    json!({
+        "author": record.author,
+        "changes": changelog::entries(catalog, shown),
+        "commit_id": record.commit_id.to_string(),
+        "complete": shown.len() == record.changes.len(),
+        "digest": record.digest.to_string(),
+        "message": record.message,
+        "meta": { "href": format!("{HREF}/{}", record.number), "parent": HREF },
+        "revision": record.number.get(),
+        "session": record.session,
+        "tags": tags_of(record.number, tags),
+        "time": record.time.to_string(),
+    })
+}
+
+// Every body at a path and below it, up to a limit; whether that is all. `None`: nothing there.
+fn tree_shown(
+    catalog: &Catalog,
+    tree: &Tree,
+    path: &NodePath,
+    limit: usize,
+) -> Option<(Vec<Value>, bool)> {
+    tree.get(path)?;
+    let (mut nodes, mut rest) = (Vec::new(), vec![path.clone()]);
+    while let Some(path) = rest.pop() {
+        if let Some(body) = tree.body(&path) {
+            if nodes.len() == limit {
+                return Some((nodes, false));
+            }
+            let shown = document::shown(catalog, &path, body);
+            let body: Value = serde_json::from_slice(&shown.text).unwrap_or_default();
+            nodes.push(json!({ "body": body, "path": href(&path) }));
+            continue;
+        }
+        // No more than can still be shown, the first of them last.
+        let children: Vec<&Key> = tree.children(&path).take(limit + 1 - nodes.len()).collect();
+        rest.extend(children.into_iter().rev().map(|key| path.join(key)));
+    }
+    Some((nodes, true))
+}
+
+// ===== queries =====
+
+fn limit(query: &Query, usual: usize, most: usize) -> Result<usize, ApiError> {
+    let Some(text) = query.get("limit") else { return Ok(usual) };
+    let limit = text.parse().ok().filter(|limit| (1..=most).contains(limit));
+    limit.ok_or_else(|| ApiError::syntactic(format!("`limit` must be from 1 to {most}"), ""))
+}
+
+pub(super) fn numbered(name: &str, text: &str) -> Result<RevisionNumber, ApiError> {
+    let message = || ApiError::syntactic(format!("`{name}` must be the number of a revision"), "");
+    number(text).ok_or_else(message)
+}
+
+/// A path of the configuration, with or without the appliance's prefix; the root when absent.
+pub(super) fn path(query: &Query) -> Result<NodePath, ApiError> {
+    let Some(text) = query.get("path").filter(|text| !text.is_empty()) else {
+        return Ok(NodePath::root());
+    };
+    let inner = match text.strip_prefix(CONFIGURATION) {
+        Some("") => "/",
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => text,
+    };
+    let parsed = NodePath::parse(inner);
+    parsed.map_err(|error| ApiError::syntactic(format!("`path` is no path: {error}"), ""))
+}

@@ -1,0 +1,155 @@
+//! What a path below `/boxwood/v1` names, of what has to do with transactions and history.
+
+use transaction_engine::RevisionNumber;
+
+use crate::respond::Allow;
+use crate::sps::address;
+
+/// An endpoint for those who have logged in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    /// `transaction/plan`
+    Plan,
+    /// `transaction/rebase`
+    Rebase,
+    /// `revisions`
+    Revisions,
+    /// `revisions/N`
+    Revision(RevisionNumber),
+    /// `revisions/N/tree`
+    Tree(RevisionNumber),
+    /// `revisions/N/restore`
+    Restore(RevisionNumber),
+    /// `revisions/diff`
+    Diff,
+    /// `tags`
+    Tags,
+    /// `tags/NAME`
+    Tag(String),
+    /// `confirmation`
+    Confirmation,
+    /// `confirmation/confirm`
+    Confirm,
+    /// `confirmation/extend`
+    Extend,
+    /// `confirmation/cancel`
+    Cancel,
+    /// `watch`
+    Watch,
+}
+
+impl Endpoint {
+    /// Reads a path; `None` for another.
+    pub(super) fn parse(path: &str) -> Option<Self> {
+        let segments = address::segments(path)?;
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let ["boxwood", "v1", rest @ ..] = segments.as_slice() else { return None };
+        Some(match rest {
+            ["transaction", "plan"] => Self::Plan,
+            ["transaction", "rebase"] => Self::Rebase,
+            ["revisions"] => Self::Revisions,
+            ["revisions", "diff"] => Self::Diff,
+            ["revisions", n] => Self::Revision(number(n)?),
+            ["revisions", n, "tree"] => Self::Tree(number(n)?),
+            ["revisions", n, "restore"] => Self::Restore(number(n)?),
+            ["tags"] => Self::Tags,
+            ["tags", name] => Self::Tag((*name).to_owned()),
+            ["confirmation"] => Self::Confirmation,
+            ["confirmation", "confirm"] => Self::Confirm,
+            ["confirmation", "extend"] => Self::Extend,
+            ["confirmation", "cancel"] => Self::Cancel,
+            ["watch"] => Self::Watch,
+            _ => return None,
+        })
+    }
+
+    /// The verb, as it is called in every layer below.
+    pub(super) fn verb(&self, method: &hyper::Method) -> &'static str {
+        match self {
+            Self::Plan => "transaction_plan",
+            Self::Rebase => "transaction_rebase",
+            Self::Revisions => "revisions",
+            Self::Revision(_) => "revision_read",
+            Self::Tree(_) => "tree_at",
+            Self::Restore(_) => "revision_restore",
+            Self::Diff => "revision_diff",
+            Self::Tags => "tags",
+            Self::Tag(_) if *method == hyper::Method::PUT => "tag_set",
+            Self::Tag(_) if *method == hyper::Method::DELETE => "tag_delete",
+            Self::Tag(_) => "tag",
+            Self::Confirmation => "confirmation",
+            Self::Confirm => "commit_confirm",
+            Self::Extend => "commit_extend",
+            Self::Cancel => "commit_cancel",
+            Self::Watch => "watch",
+        }
+    }
+
+    /// Its methods.
+    pub(super) fn allow(&self) -> Allow {
+        match self {
+            Self::Plan
+            | Self::Rebase
+            | Self::Restore(_)
+            | Self::Confirm
+            | Self::Extend
+            | Self::Cancel => Allow { post: true, ..Allow::default() },
+            Self::Tag(_) => Allow { put: true, delete: true, ..Allow::GET },
+            _ => Allow::GET,
+        }
+    }
+
+    /// Whether it shows or changes more than what the caller's own transaction does, so that only
+    /// one who may see everything may use it.
+    pub(super) fn is_of_the_whole(&self) -> bool {
+        match self {
+            Self::Plan
+            | Self::Rebase
+            | Self::Confirmation
+            | Self::Confirm
+            | Self::Extend
+            | Self::Cancel => false,
+            Self::Revisions
+            | Self::Revision(_)
+            | Self::Tree(_)
+            | Self::Restore(_)
+            | Self::Diff
+            | Self::Tags
+            | Self::Tag(_)
+            | Self::Watch => true,
+        }
+    }
+}
+
+/// A revision's number as it is written in a path or a query; no sign, no leading zeros.
+pub(super) fn number(text: &str) -> Option<RevisionNumber> {
+    let number: u64 = text.parse().ok()?;
+    (number.to_string() == text).then(|| RevisionNumber::new(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_what_they_name() {
+        let n = RevisionNumber::new;
+        for (path, expected) in [
+            ("/boxwood/v1/transaction/plan", Some(Endpoint::Plan)),
+            ("/boxwood/v1/revisions/", Some(Endpoint::Revisions)),
+            ("/boxwood/v1/revisions/12", Some(Endpoint::Revision(n(12)))),
+            ("/boxwood/v1/revisions/12/tree", Some(Endpoint::Tree(n(12)))),
+            ("/boxwood/v1/revisions/0/restore", Some(Endpoint::Restore(n(0)))),
+            ("/boxwood/v1/revisions/diff", Some(Endpoint::Diff)),
+            ("/boxwood/v1/tags/a%20b", Some(Endpoint::Tag("a b".to_owned()))),
+            ("/boxwood/v1/watch", Some(Endpoint::Watch)),
+            ("/boxwood/v1/revisions/+1", None),
+            ("/boxwood/v1/revisions/012", None),
+            ("/boxwood/v1/revisions/1/nothing", None),
+            ("/boxwood/v2/revisions", None),
+            ("/boxwood/v1/health", None),
+        ] {
+            assert_eq!(Endpoint::parse(path), expected, "{path}");
+        }
+    }
+}

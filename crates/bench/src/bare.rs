@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use front_end::Metrics;
 use front_end::transport::{
-    CertificateSlot, Handler, Limits, ListenUrl, Request, Server, self_signed,
+    AnswerBody, CertificateSlot, Handler, Limits, ListenUrl, Request, Server, self_signed,
 };
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -56,20 +56,20 @@ impl Canned {
         Ok(Self { headers, body: Bytes::from(body.to_owned()) })
     }
 
-    fn response(&self) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::new(self.body.clone()));
+    fn response<B>(&self, body: impl FnOnce(Bytes) -> B) -> Response<B> {
+        let mut response = Response::new(body(self.body.clone()));
         *response.headers_mut() = self.headers.clone();
         response
     }
 }
 
 impl Handler for Canned {
-    async fn handle(&self, _: Request) -> Response<Full<Bytes>> {
-        self.response()
+    async fn handle(&self, _: Request) -> Response<AnswerBody> {
+        self.response(AnswerBody::from)
     }
 
-    fn panicked(&self) -> Response<Full<Bytes>> {
-        self.response()
+    fn panicked(&self) -> Response<AnswerBody> {
+        self.response(AnswerBody::from)
     }
 }
 
@@ -136,7 +136,7 @@ where
     IO: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
     let service = service_fn(move |_: hyper::Request<Incoming>| {
-        let response = canned.response();
+        let response = canned.response(Full::new);
         async move { Ok::<_, Infallible>(response) }
     });
     // The settings of `front_end::transport`.

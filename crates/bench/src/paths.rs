@@ -14,9 +14,9 @@ use bytes::Bytes;
 use config_tree::NodePath;
 use front_end::password::hash_blocking;
 use front_end::throttle::ThrottleRules;
-use front_end::transport::{Handler, Limits, Request, RequestBody};
+use front_end::transport::{AnswerBody, Handler, Limits, Request, RequestBody};
 use front_end::{Accounts, Administrator, Metrics, Service, ServiceOptions};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode, header};
 use serde_json::{Value, json};
@@ -132,7 +132,7 @@ impl InProcess {
 
     /// Has the service answer one request.
     #[must_use]
-    pub fn handle(&self, head: &Parts, body: Bytes) -> Response<Full<Bytes>> {
+    pub fn handle(&self, head: &Parts, body: Bytes) -> Response<AnswerBody> {
         self.runtime.block_on(self.service.handle(request(head, body)))
     }
 
@@ -217,7 +217,7 @@ impl Counted {
     }
 }
 
-fn ok(response: &Response<Full<Bytes>>) -> Outcome<()> {
+fn ok(response: &Response<AnswerBody>) -> Outcome<()> {
     match response.status() {
         StatusCode::OK => Ok(()),
         other => Err(format!("status {other}").into()),

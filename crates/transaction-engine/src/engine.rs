@@ -1,6 +1,7 @@
 //! The verbs, in reading order: sessions, reads, changes, transactions.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use arc_swap::ArcSwap;
 use catalog::{Catalog, EndpointKind, SecretReader};
@@ -15,7 +16,7 @@ use crate::desk::{Desk, Holder, Mode};
 use crate::error::{Error, Operation};
 use crate::history::{HistoryRules, Past};
 use crate::prepare::{Plan, plan, rebased};
-use crate::retention::{Background, Checkpointed};
+use crate::retention::Background;
 use crate::retry::Idempotency;
 use crate::revision::{RevisionNumber, Timestamp};
 use crate::secrets::Sealer;
@@ -84,7 +85,10 @@ pub(crate) struct Shared {
     pub(crate) desk: Desk,
     pub(crate) change_limit: usize,
     pub(crate) checkpoint_every: u64,
-    pub(crate) checkpointed: Checkpointed,
+    // The revision of the last checkpoint.
+    pub(crate) checkpointed: AtomicU64,
+    // After a failure: the revision before which the history is not shortened again.
+    pub(crate) shorten_not_before: AtomicU64,
     pub(crate) history: HistoryRules,
     pub(crate) past: Past,
     pub(crate) hub: Hub,
@@ -146,7 +150,8 @@ impl Engine {
             desk: Desk::new(options.mode),
             change_limit: options.change_limit,
             checkpoint_every: options.checkpoint_every,
-            checkpointed: Checkpointed::new(recovered.number.get()),
+            checkpointed: AtomicU64::new(recovered.number.get()),
+            shorten_not_before: AtomicU64::new(0),
             history,
             past: Past::default(),
             hub: Hub::default(),

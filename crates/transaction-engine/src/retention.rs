@@ -6,7 +6,7 @@
 //! commit needs, and the newest record never.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::thread::JoinHandle;
 
@@ -33,7 +33,7 @@ pub(crate) struct Duties {
 pub(crate) struct Background {
     pub(crate) duties: Arc<Duties>,
     thread: Mutex<Option<(SyncSender<()>, JoinHandle<()>)>>,
-    stop: Arc<std::sync::atomic::AtomicBool>,
+    stop: Arc<AtomicBool>,
 }
 
 /// Whether there is something to do. Asked after every batch, hence cheap.
@@ -41,11 +41,25 @@ pub(crate) fn is_due(shared: &Shared) -> bool {
     if shared.log.is_poisoned() {
         return false;
     }
+    since_checkpoint(shared) >= shared.checkpoint_every
+        || (shared.log.has_checkpoints() && !is_paused(shared) && is_too_long(shared))
+}
+
+fn since_checkpoint(shared: &Shared) -> u64 {
     let head = shared.running.load().number.get();
-    let since_checkpoint = head - shared.checkpointed.load(Ordering::Relaxed).min(head);
+    head - shared.checkpointed.load(Ordering::Relaxed).min(head)
+}
+
+// What failed is not tried again with every commit.
+fn is_paused(shared: &Shared) -> bool {
+    shared.running.load().number.get() < shared.shorten_not_before.load(Ordering::Relaxed)
+}
+
+fn is_too_long(shared: &Shared) -> bool {
     // A few more than asked for, lest each commit take one away.
     let most = shared.history.revisions.saturating_add(shared.history.revisions / 16 + 1);
-    since_checkpoint >= shared.checkpoint_every || kept(shared) > most || is_aged(shared)
+    let oldest = shared.log.oldest_number();
+    (kept(shared) > most && protected(shared) > oldest) || is_aged(shared)
 }
 
 fn kept(shared: &Shared) -> u64 {
@@ -81,10 +95,17 @@ impl Duties {
         if shared.log.is_poisoned() {
             return Ok(());
         }
-        let head = shared.running.load().number.get();
-        if head - shared.checkpointed.load(Ordering::Relaxed).min(head) >= shared.checkpoint_every {
+        if since_checkpoint(shared) >= shared.checkpoint_every {
             self.checkpoint();
         }
+        self.shorten().inspect_err(|_| {
+            let next = shared.running.load().number.get() + shared.checkpoint_every;
+            shared.shorten_not_before.store(next, Ordering::Relaxed);
+        })
+    }
+
+    fn shorten(&self) -> Result<(), Error> {
+        let shared = &self.shared;
         let from = self.oldest_to_keep()?;
         if from <= shared.log.oldest_number() {
             return Ok(());
@@ -144,7 +165,7 @@ impl Background {
         nudged: Receiver<()>,
     ) -> Result<Self, Error> {
         let duties = Arc::new(Duties { shared, queue, busy: Mutex::new(()) });
-        let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let stop = Arc::new(AtomicBool::new(false));
         let (at_work, told) = (Arc::clone(&duties), Arc::clone(&stop));
         let thread = std::thread::Builder::new()
             .name("boxwood-history".to_owned())
@@ -190,6 +211,3 @@ impl Engine {
         Ok(self.shared.log.verify()?)
     }
 }
-
-/// The revision of the last checkpoint.
-pub(crate) type Checkpointed = AtomicU64;

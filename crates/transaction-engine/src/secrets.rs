@@ -126,8 +126,8 @@ impl Sealer {
             let sealed = self.seal(&root, CHECK, CHECK).ok_or(KeyError::Random)?;
             return create_file(check, &(sealed + "\n")).map_err(file_error);
         }
-        let sealed = std::fs::read_to_string(check).map_err(file_error)?;
-        match self.open(&root, CHECK, sealed.trim()) {
+        let sealed = std::fs::read(check).map_err(file_error)?;
+        match self.open(&root, CHECK, String::from_utf8_lossy(&sealed).trim()) {
             Some(_) => Ok(()),
             None => Err(KeyError::Other { check: check.to_owned() }),
         }

@@ -72,8 +72,8 @@ fn apply(
         return Ok(transfer::rehearse(&engine, (number, &base), document, depth, &reached)?);
     }
     let engine = state.open()?;
-    let outcome =
-        transfer::import(&engine, AUTHOR, document, flags.message.clone(), depth, &reached);
+    let message = flags.message.as_deref().unwrap_or(transfer::MESSAGE);
+    let outcome = transfer::import(&engine, AUTHOR, document, message, depth, &reached);
     engine.shutdown();
     Ok(outcome?)
 }

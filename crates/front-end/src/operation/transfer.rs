@@ -9,6 +9,7 @@ use hyper::http::request::Parts;
 use serde_json::{Value, json};
 use transaction_engine::Error as EngineError;
 
+use super::blocking;
 use super::query::Query;
 use crate::error::ApiError;
 use crate::respond::Answer;
@@ -17,9 +18,6 @@ use crate::session::Login;
 use crate::sps::expect_json_type;
 use crate::transfer::{self, Document, Omission, Outcome, Refusal};
 use crate::transport::RequestBody;
-
-/// What the history says of an import without a message.
-const MESSAGE: &str = "Import";
 
 /// The committed configuration as a document.
 pub(super) async fn export(
@@ -33,10 +31,8 @@ pub(super) async fn export(
         .ok_or_else(|| ApiError::syntactic("`secrets` must be sealed or omit", ""))?;
     let (catalog, running) = (Arc::clone(service.engine.catalog()), service.engine.running());
     // As long as the tree is large: not on a thread that others wait for.
-    let text = tokio::task::spawn_blocking(move || {
-        transfer::export(&catalog, running.number, &running.tree, secrets)
-    });
-    let text = text.await.map_err(|_| ApiError::internal())?;
+    let text = blocking(move || transfer::export(&catalog, running.number, &running.tree, secrets))
+        .await?;
     Ok(Answer::text(StatusCode::OK, Bytes::from(text)))
 }
 
@@ -54,7 +50,7 @@ pub(super) async fn import(
         Some("true") => true,
         Some(_) => return Err(ApiError::syntactic("`dry_run` must be true or false", "")),
     };
-    let message = query.get("message").unwrap_or(MESSAGE).to_owned();
+    let message = query.get("message").unwrap_or(transfer::MESSAGE).to_owned();
     expect_json_type(&head.headers)?;
     let limits = &service.options.limits;
     // A document may be larger than any other body, and takes longer by as much.
@@ -68,16 +64,16 @@ pub(super) async fn import(
     let (engine, depth) = (Arc::clone(&service.engine), limits.json_depth);
     let user = login.session.user().to_owned();
     // Goes on when the client goes away, as every commit does.
-    let done = tokio::task::spawn_blocking(move || {
+    let outcome = blocking(move || {
         let document = Document::parse(&text)?;
         if dry_run {
             let running = engine.running();
             transfer::rehearse(&engine, (running.number, &running.tree), &document, depth, &|_| {})
         } else {
-            transfer::import(&engine, &user, &document, Some(message), depth, &|_| {})
+            transfer::import(&engine, &user, &document, &message, depth, &|_| {})
         }
-    });
-    let outcome = done.await.map_err(|_| ApiError::internal())??;
+    })
+    .await??;
     if !dry_run {
         tracing::info!(revision = outcome.revision, nodes = outcome.nodes, "imported");
     }

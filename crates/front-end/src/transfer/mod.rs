@@ -16,4 +16,4 @@ mod plan;
 
 pub use difference::{Difference, Kind};
 pub use document::{Document, DocumentError, FORMAT, Omission, export};
-pub use plan::{Outcome, Reached, Refusal, import, rehearse};
+pub use plan::{MESSAGE, Outcome, Reached, Refusal, import, rehearse};

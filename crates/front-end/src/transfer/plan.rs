@@ -81,6 +81,9 @@ pub struct Outcome {
     pub revision: u64,
 }
 
+/// What the history says of an import for which nobody gives a reason.
+pub const MESSAGE: &str = "Import";
+
 /// How far an import is: how many nodes were checked.
 pub type Reached<'a> = &'a dyn Fn(usize);
 
@@ -115,7 +118,7 @@ pub fn import(
     engine: &Engine,
     user: &str,
     document: &Document<'_>,
-    message: Option<String>,
+    message: &str,
     json_depth: usize,
     reached: Reached<'_>,
 ) -> Result<Outcome, Refusal> {
@@ -124,7 +127,7 @@ pub fn import(
     let base = engine.view(&guest.session).tree().clone();
     let tree = build(engine, &base, document, json_depth, reached)?;
     engine.tree_stage(&guest.session, &tree)?;
-    let committed = engine.transaction_commit(&guest.session, message)?;
+    let committed = engine.transaction_commit(&guest.session, Some(message.to_owned()))?;
     // What nothing refers to went with the commit.
     let running = engine.running();
     let tree = if running.number == committed.number { &running.tree } else { &tree };

@@ -335,6 +335,12 @@ impl RevisionLog {
         checkpoints.write(number, chain, tree)
     }
 
+    /// Whether there is a folder for checkpoints.
+    #[must_use]
+    pub fn has_checkpoints(&self) -> bool {
+        self.checkpoints.is_some()
+    }
+
     /// The revisions of which there are checkpoints, ascending; whether they are good is not known.
     ///
     /// # Errors

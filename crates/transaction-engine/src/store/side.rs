@@ -475,7 +475,7 @@ mod tests {
             request: [7; 32],
             number: RevisionNumber::new(3),
             changes: 2,
-            confirm: (n % 2 == 0).then(|| (Uuid::nil(), Timestamp::from_micros(9))),
+            confirm: n.is_multiple_of(2).then(|| (Uuid::nil(), Timestamp::from_micros(9))),
             expires: Timestamp::from_micros(expires),
         }
     }

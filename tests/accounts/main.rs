@@ -223,3 +223,19 @@ fn the_configured_names_show_in_the_information_about_the_appliance() {
         assert_eq!(&info.at(&format!("/body/{member}")), value);
     }
 }
+
+#[test]
+fn the_history_of_the_whole_is_for_the_administrator_alone() {
+    let (server, mut admin, _) = with_eve(&["basic-write", "policies-write"]);
+    let mut session = eve(&server);
+    let whole =
+        ["revisions", "revisions/1", "revisions/1/tree", "revisions/diff?from=1&to=2", "tags"];
+    for path in whole.into_iter().chain(["watch", "export"]) {
+        let path = format!("/boxwood/v1/{path}");
+        session.get(&path).expect_error(403, "Unauthorized");
+        server.client().get(&path).expect_error(401, "Unauthenticated");
+    }
+    for path in whole {
+        admin.get(&format!("/boxwood/v1/{path}")).expect(200);
+    }
+}

@@ -5,6 +5,7 @@
 
 mod history;
 
+mod beside;
 mod contract;
 mod crash;
 mod damage;

@@ -1,6 +1,8 @@
 //! Collections that users make, over the wire: create, list, order, change, delete, references,
 //! names that are taken, built-in members, lists that are appended to, parts that are referred to.
 
+mod samples;
+
 use serde_json::{Value, json};
 use support::{Client, Response, Server};
 

@@ -52,6 +52,9 @@ fn a_plan_shows_conflicts_and_a_rebase_reports_them() {
     let refused = empty_post(&mut mine, REBASE).expect_error(409, "Conflict");
     assert_eq!(refused.at("/error/details/reason"), json!("changed-meanwhile"));
     assert_eq!(refused.at("/error/details"), plan["error"]["details"]);
+    let sides = refused.at("/error/details/errors/0");
+    let loads = ["base", "theirs", "mine"].map(|side| sides[side]["maximum_load1"].clone());
+    assert_eq!(loads, [json!(null), json!(8), json!(7)]);
     assert_eq!(seen_load(&mut mine), json!(7), "open and unchanged");
 }
 

@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use catalog::{Catalog, EndpointKind};
+use catalog::Catalog;
 use config_tree::{Body, Change, Key, NodePath};
 use serde_json::{Value, json};
 use transaction_engine::clock::{Clock, SystemClock};
@@ -22,6 +22,10 @@ use crate::Outcome;
 
 /// The collection that is filled.
 pub const THINGS: &str = "/things";
+
+/// The collection of the built-in catalog that is filled: its members may hold anything, and a name
+/// that no other has.
+pub const USER_LISTS: &str = "/policies/userlists";
 
 /// An object that is always there.
 pub const SETTINGS: &str = "/settings";
@@ -207,17 +211,6 @@ pub fn sled(data_dir: &Path) -> Outcome<SledStore> {
 /// The folder cannot be made.
 pub fn checkpoints(data_dir: &Path) -> Outcome<CheckpointDir> {
     Ok(CheckpointDir::open(data_dir.join("checkpoints"))?)
-}
-
-/// A collection of a catalog that can be filled: one that is listed if there is any. With it a
-/// body for its members.
-#[must_use]
-pub fn roomy(catalog: &Catalog) -> Option<(NodePath, Value)> {
-    let collections = || catalog.endpoints().filter(|e| e.kind() == EndpointKind::Collection);
-    let listed = collections().find(|e| e.operations().list && e.operations().create);
-    let endpoint = listed.or_else(|| collections().next())?;
-    let body = endpoint.examples().first().map_or(json!({}), |example| example.body.clone());
-    Some((endpoint.path().clone(), body))
 }
 
 /// Adds members to a collection of a data directory, and writes a checkpoint.

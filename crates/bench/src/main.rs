@@ -86,14 +86,17 @@ fn measure(args: &[&str]) -> Outcome<()> {
     // What runs in this process has its log on as the daemon has.
     let log = std::sync::Mutex::new(std::fs::File::create(setting.dir.join("log"))?);
     tracing::subscriber::set_global_default(subscriber("info", true, false, log))?;
-    let mut report = Report::default();
+    let (mut report, mut failures) = (Report::default(), Vec::new());
     for (name, part) in PARTS {
         if only.is_empty() || only.contains(&name) {
             writeln!(std::io::stderr(), "bench: {name} …")?;
             // A fresh folder for each run, on the medium that is measured, gone afterwards.
             let folder = tempfile::Builder::new().prefix("run-").tempdir_in(&setting.dir)?;
             let setting = Setting { dir: folder.path().to_owned(), ..setting.clone() };
-            report.add(part(&setting).map_err(|error| format!("{name}: {error}"))?);
+            match part(&setting) {
+                Ok(measured) => report.add(measured),
+                Err(error) => failures.push(format!("{name}: {error}")),
+            }
         }
     }
     writeln!(std::io::stdout(), "{}", report.table())?;
@@ -103,5 +106,5 @@ fn measure(args: &[&str]) -> Outcome<()> {
     {
         std::fs::write(file, plot::svg(&report.curves))?;
     }
-    Ok(())
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("; ").into()) }
 }

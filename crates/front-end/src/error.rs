@@ -4,7 +4,8 @@
 //! where it is silent, the plain HTTP status and the nearest type. Sentences are ours, and never
 //! hold what a client sent as a value: it may have been a secret.
 
-use catalog::{Layer, Violation};
+use catalog::{Catalog, Layer, Violation};
+use config_tree::Body;
 use hyper::{StatusCode, header};
 use serde_json::{Value, json};
 use transaction_engine::{Error as EngineError, Operation, Overlap, chain, store::StoreError};
@@ -13,6 +14,7 @@ use crate::json::DecodeError;
 use crate::password::PasswordError;
 use crate::respond::{Allow, Answer};
 use crate::sps::address::{href, parent_href};
+use crate::sps::document::shown;
 use crate::throttle::Blocked;
 use crate::transport::{BodyError, HeadError};
 
@@ -241,6 +243,23 @@ impl From<PasswordError> for ApiError {
     }
 }
 
+impl ApiError {
+    /// The refusal of a commit. A conflict tells what each side holds, shown as everywhere.
+    pub(crate) fn of(catalog: &Catalog, error: EngineError) -> Self {
+        let told = match &error {
+            EngineError::Conflict { overlaps, .. } => {
+                overlaps.iter().map(|overlap| sides(catalog, overlap)).collect()
+            }
+            _ => Vec::new(),
+        };
+        let mut refusal = Self::from(error);
+        if !told.is_empty() {
+            refusal.details["errors"] = Value::Array(told);
+        }
+        refusal
+    }
+}
+
 impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
         let message = sentence(&error);
@@ -387,6 +406,20 @@ fn overlap(overlap: &Overlap) -> Value {
         "message": "both this transaction and a later revision changed it",
         "paths": [href(&overlap.path)],
     })
+}
+
+// The node at the base, in the running configuration and in the transaction; null where it is not.
+fn sides(catalog: &Catalog, overlap: &Overlap) -> Value {
+    let Overlap { path, base, theirs, mine } = overlap;
+    let show = |body: &Option<Body>| {
+        let shown = body.as_ref().map(|body| shown(catalog, path, body));
+        shown.and_then(|shown| serde_json::from_slice::<Value>(&shown.text).ok())
+    };
+    let mut told = self::overlap(overlap);
+    told["base"] = json!(show(base));
+    told["theirs"] = json!(show(theirs));
+    told["mine"] = json!(show(mine));
+    told
 }
 
 /// A place inside a body: the node's path, `#`, the way inside (as fragment references have it).

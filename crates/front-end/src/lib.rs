@@ -17,6 +17,7 @@ pub mod json;
 pub mod metrics;
 mod operation;
 pub mod password;
+mod request;
 mod respond;
 mod service;
 mod session;

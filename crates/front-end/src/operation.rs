@@ -18,10 +18,11 @@ pub use transaction::message_required;
 pub(crate) use transaction::{bad_wait, wait};
 
 use crate::error::ApiError;
+use crate::request;
 use crate::respond::{Allow, Answer};
 use crate::service::{Service, plain};
 use crate::session::Login;
-use crate::sps::{Named, address, expect_json_type};
+use crate::sps::{Named, address};
 use crate::transport::{Request, RequestBody};
 
 /// Answers a request whose path begins with `/boxwood`.
@@ -63,7 +64,7 @@ async fn for_sessions(
         if head.method == Method::OPTIONS {
             return Ok(options(path));
         }
-        let body = json_body(service, head, body).await?;
+        let body = request::json(&service.options.limits, &head.headers, body).await?;
         dispatch(service, login, head, body, endpoint).await
     };
     match outcome.await {
@@ -102,24 +103,6 @@ async fn dispatch(
         Endpoint::Tag(name) => history::tag(service, login, &head.method, name, body).await,
         Endpoint::Watch => watch::watch(service, login, head),
     }
-}
-
-/// A JSON body; `None` when there is none.
-async fn json_body(
-    service: &Service,
-    head: &Parts,
-    body: RequestBody,
-) -> Result<Option<Value>, ApiError> {
-    if body.is_empty() {
-        return Ok(None);
-    }
-    let limits = &service.options.limits;
-    let bytes = body.read(limits.body_bytes, limits.body_timeout).await?;
-    if bytes.is_empty() {
-        return Ok(None);
-    }
-    expect_json_type(&head.headers)?;
-    Ok(Some(crate::json::decode(&bytes, limits.json_depth)?))
 }
 
 /// Does what waits for the store, or takes long, on a thread that may.

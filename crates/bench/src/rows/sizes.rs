@@ -12,7 +12,7 @@ use transaction_engine::Session;
 
 use super::Setting;
 use crate::Outcome;
-use crate::appliance::{THINGS, builtin, catalog, fill, key, member, path, roomy, thing};
+use crate::appliance::{THINGS, USER_LISTS, builtin, catalog, fill, key, member, path, thing};
 use crate::daemon::{Daemon, PASSWORD};
 use crate::load::{self, Connection, Plan, login, request};
 use crate::paths::{InProcess, put};
@@ -191,7 +191,7 @@ fn rows_of(curve: &Curve) -> Vec<Row> {
 
 fn over_http(setting: &Setting, sizes: &[usize]) -> Outcome<Report> {
     let catalog = builtin()?;
-    let (collection, body) = roomy(&catalog).ok_or("the catalog has no collection")?;
+    let lists = path(USER_LISTS)?;
     let mut report = Report::default();
 
     let empty = fresh(&setting.dir, "http-0")?;
@@ -219,7 +219,7 @@ fn over_http(setting: &Setting, sizes: &[usize]) -> Outcome<Report> {
     let mut curve = Curve { name: "GET over HTTP, 32 connections", points: Vec::new() };
     for &size in sizes {
         let data = fresh(&setting.dir, &format!("http-{size}"))?;
-        fill(&data, &catalog, &collection, size, |_| body.clone())?;
+        fill(&data, &catalog, &lists, size, |number| thing(number, 0))?;
         // The first start adds the defaults; it is the next ones that count.
         drop(Daemon::start(&data, &[])?);
         let took = starts(&data, if size > 100_000 { 2 } else { 3 })?;
@@ -234,13 +234,13 @@ fn over_http(setting: &Setting, sizes: &[usize]) -> Outcome<Report> {
             let note = format!(
                 "{:.0} MiB in all, {} bytes of body each",
                 daemon.resident_mib()?,
-                body.to_string().len()
+                thing(size, 0).to_string().len()
             );
             let row =
                 Row::alone("memory", format!("a node, {size} nodes"), Figure::new(bytes, "bytes"));
             report.rows.push(row.note(note));
         }
-        let plan = plan(&daemon, &collection.to_string(), size)?;
+        let plan = plan(&daemon, size)?;
         daemons.push((size, daemon, plan, Vec::new(), Vec::new()));
     }
     for round in 0..=setting.rounds() {
@@ -266,14 +266,14 @@ fn starts(data: &Path, rounds: usize) -> Outcome<Vec<f64>> {
     (0..rounds).map(|_| Ok(Daemon::start(data, &[])?.start_seconds)).collect()
 }
 
-fn plan(daemon: &Daemon, collection: &str, size: usize) -> Outcome<Plan> {
+fn plan(daemon: &Daemon, size: usize) -> Outcome<Plan> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let token = runtime.block_on(async {
         let mut connection = Connection::open(daemon.clear).await?;
         login(&mut connection, "admin", PASSWORD).await
     })?;
     let requests = spread(size).map(|number| {
-        let path = format!("/api/configuration{collection}/{}", key(number));
+        let path = format!("/api/configuration{USER_LISTS}/{}", key(number));
         request("GET", &path, Some(&token), None)
     });
     Ok(Arc::new(requests.collect()))

@@ -29,7 +29,8 @@ pub fn message_required(tree: &Tree) -> bool {
 pub(super) async fn plan(service: &Service, login: &Login) -> Result<Answer, ApiError> {
     let (engine, session) = (Arc::clone(&service.engine), Arc::clone(&login.session));
     let plan = blocking(move || engine.transaction_plan(&session)).await??;
-    let refusal = plan.refusal.map(|error| ApiError::from(error).document());
+    let refusal =
+        plan.refusal.map(|error| ApiError::of(service.engine.catalog(), error).document());
     Ok(Answer::document(&json!({
         "base": plan.base.get(),
         "head": plan.head.get(),
@@ -43,7 +44,8 @@ pub(super) async fn plan(service: &Service, login: &Login) -> Result<Answer, Api
 /// Moves the transaction onto the newest revision.
 pub(super) async fn rebase(service: &Service, login: &Login) -> Result<Answer, ApiError> {
     let (engine, session) = (Arc::clone(&service.engine), Arc::clone(&login.session));
-    let base = blocking(move || engine.transaction_rebase(&session)).await??;
+    let base = blocking(move || engine.transaction_rebase(&session)).await?;
+    let base = base.map_err(|error| ApiError::of(service.engine.catalog(), error))?;
     Ok(Answer::document(&json!({
         "base": base.get(),
         "meta": { "href": "/boxwood/v1/transaction/rebase", "transaction": "/api/transaction" },

@@ -12,10 +12,10 @@ use transaction_engine::Error as EngineError;
 use super::blocking;
 use super::query::Query;
 use crate::error::ApiError;
+use crate::request::expect_json_type;
 use crate::respond::Answer;
 use crate::service::Service;
 use crate::session::Login;
-use crate::sps::expect_json_type;
 use crate::transfer::{self, Document, Omission, Outcome, Refusal};
 use crate::transport::RequestBody;
 

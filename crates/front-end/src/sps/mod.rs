@@ -25,6 +25,7 @@ use transaction_engine::Idempotency;
 
 use crate::accounts::Access;
 use crate::error::ApiError;
+use crate::request;
 use crate::respond::{Allow, Answer};
 use crate::service::Service;
 use crate::session::Login;
@@ -148,16 +149,7 @@ impl Call<'_> {
 
     /// A JSON body; `None` when there is none.
     async fn json(&self, body: RequestBody) -> Result<Option<Value>, ApiError> {
-        if body.is_empty() {
-            return Ok(None);
-        }
-        let limits = &self.service.options.limits;
-        let bytes = body.read(limits.body_bytes, limits.body_timeout).await?;
-        if bytes.is_empty() {
-            return Ok(None);
-        }
-        expect_json_type(&self.head.headers)?;
-        Ok(Some(crate::json::decode(&bytes, limits.json_depth)?))
+        request::json(&self.service.options.limits, &self.head.headers, body).await
     }
 
     /// By what the request is recognised when it is sent again: its key, and a hash of what it asks.
@@ -177,20 +169,5 @@ impl Call<'_> {
     async fn json_needed(&self, body: RequestBody) -> Result<Value, ApiError> {
         let missing = || ApiError::invalid_body("The request needs a JSON body");
         self.json(body).await?.ok_or_else(missing)
-    }
-}
-
-/// Refuses a body of another declared type than JSON. A browser sends a form's types across sites
-/// without asking, with the cookie. Without a body the type says nothing (checklist 5, 24).
-pub(crate) fn expect_json_type(headers: &hyper::HeaderMap) -> Result<(), ApiError> {
-    let Some(declared) = headers.get(hyper::header::CONTENT_TYPE) else {
-        return Ok(());
-    };
-    let declared = declared.to_str().unwrap_or("an unreadable type");
-    let essence = declared.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-    if essence == "application/json" || essence.ends_with("+json") {
-        Ok(())
-    } else {
-        Err(ApiError::not_json(declared))
     }
 }

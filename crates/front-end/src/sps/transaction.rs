@@ -102,7 +102,7 @@ impl Call<'_> {
         });
         let result = answered.await.map_err(|_| ApiError::internal())?;
         self.service.metrics.commit(outcome(&result), started.elapsed());
-        Ok(result?)
+        result.map_err(|error| ApiError::of(self.service.engine.catalog(), error))
     }
 
     // What `PUT /api/transaction` was sent: how to commit, or a refusal.

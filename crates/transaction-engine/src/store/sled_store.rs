@@ -41,6 +41,10 @@ pub struct SledStore {
     _lock: File,
 }
 
+/// How often, and how far apart, a store that is just being closed is tried again: five seconds.
+const OPEN_TRIES: usize = 500;
+const OPEN_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+
 impl SledStore {
     /// How much memory sled gets for its pages, unless somebody knows better. Its own choice, a
     /// gibibyte, is a lot for a log that is read once.
@@ -60,7 +64,7 @@ impl SledStore {
         if !folder.exists() {
             create_store(data_dir, &folder, &medium, cache_bytes)?;
         }
-        let db = open_sled(&folder, cache_bytes)?;
+        let db = open_when_free(&folder, cache_bytes)?;
         Ok(Self { db: Some(db), medium, path: data_dir.to_owned(), _lock: lock })
     }
 
@@ -174,6 +178,31 @@ fn create_store(
     sync_medium(medium, &beside).map_err(doing())?;
     std::fs::rename(&beside, folder).map_err(doing())?;
     medium.sync_all().map_err(doing())
+}
+
+/// Opens sled as soon as it lets itself in.
+///
+/// A store that was closed in this process a moment ago may still hold sled's own lock: sled gives
+/// it back in the background, and says nothing when it has. No other process can hold it, since
+/// ours keeps them out.
+fn open_when_free(folder: &Path, cache_bytes: u64) -> Result<sled::Db, StoreError> {
+    for _ in 0..OPEN_TRIES {
+        match open_sled(folder, cache_bytes) {
+            Err(StoreError::Io { source, .. }) if is_held(&source) => wait_a_moment(),
+            answer => return answer,
+        }
+    }
+    open_sled(folder, cache_bytes)
+}
+
+fn is_held(error: &std::io::Error) -> bool {
+    // sled wraps what the system said in a sentence of its own.
+    error.to_string().contains("could not acquire lock")
+}
+
+#[expect(clippy::disallowed_methods, reason = "there is no condition to wait for: see above")]
+fn wait_a_moment() {
+    std::thread::sleep(OPEN_PAUSE);
 }
 
 /// Opens sled on a thread of its own: a damaged store may take the stack with it.

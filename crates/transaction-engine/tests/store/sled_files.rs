@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use transaction_engine::store::{Recovered, RevisionLog, StoreError};
+use transaction_engine::store::{Batch, Recovered, RevisionLog, Store, StoreError};
 
 use crate::history::{History, assert_damaged, assert_holds, assert_same, copy_folder, open, sled};
 
@@ -152,4 +152,21 @@ fn flip(data_dir: &Path, seed: u64) -> String {
 fn random(seed: u64) -> u64 {
     let hash = blake3::hash(&seed.to_le_bytes());
     u64::from_le_bytes(*hash.as_bytes().first_chunk().unwrap())
+}
+
+#[test]
+fn a_store_opens_again_the_moment_it_was_closed() {
+    let dirs: Vec<_> = (0..4).map(|_| tempfile::tempdir().unwrap()).collect();
+    std::thread::scope(|scope| {
+        for dir in &dirs {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    let store = sled(dir.path()).unwrap();
+                    let mut batch = Batch::default();
+                    batch.put(b"k".to_vec(), b"v".to_vec());
+                    store.write(batch).unwrap();
+                }
+            });
+        }
+    });
 }

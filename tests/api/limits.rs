@@ -76,19 +76,25 @@ fn every_documented_limit_has_a_tested_refusal() {
 
 // ===== heads =====
 
+/// Whether a request is refused for its head. hyper answers and closes at once, so a client that is
+/// still sending may find the connection broken instead of the answer (docs/adr/0008).
+fn head_is_refused(outcome: std::io::Result<Response>) -> bool {
+    outcome.map_or(true, |answer| matches!(answer.status, 414 | 431))
+}
+
 #[test]
 fn head_of_too_many_bytes() {
     let server = limited("limits.head_bytes", 8192).start();
-    let mut client = server.client();
-    let with_header = |client: &mut Client, bytes: usize| {
-        client.request("GET", "/api/info").header("X-Long", &"x".repeat(bytes)).unchecked().send()
+    let with_header = |bytes: usize| {
+        let mut client = server.client();
+        let request = client.request("GET", "/api/info").header("X-Long", &"x".repeat(bytes));
+        request.unchecked().try_send()
     };
-    with_header(&mut client, 7000).expect(200);
-    with_header(&mut client, 8192).expect(431);
-    with_header(&mut server.client(), 100_000).expect(431);
+    assert_eq!(with_header(7000).map(|answer| answer.status).ok(), Some(200));
+    assert!(head_is_refused(with_header(8192)));
+    assert!(head_is_refused(with_header(100_000)));
     let long = format!("/api/{}", "x".repeat(9000));
-    let answer = server.client().request("GET", &long).unchecked().send();
-    assert!(matches!(answer.status, 414 | 431), "{answer}");
+    assert!(head_is_refused(server.client().request("GET", &long).unchecked().try_send()));
     server.client().get("/api/info").expect(200);
 }
 

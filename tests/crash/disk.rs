@@ -80,8 +80,15 @@ fn fail_and_recover(
     let log = server.log();
 
     replace();
-    let server = builder.start();
-    assert_eq!(Tree::of(&server), before);
+    let server = start_healthy(builder);
+    let after = Tree::of(&server);
+    if after.revision != before.revision {
+        // A sync that failed may have reached the disk all the same: then the commit is there whole.
+        assert_eq!(after.revision, before.revision + 1);
+        assert_eq!(*after.body(&syslog), staged);
+    } else {
+        assert!(after == before, "something acknowledged is lost");
+    }
     // What could not be committed then can be now.
     let mut admin = server.admin();
     admin.open().expect(200);
@@ -94,6 +101,20 @@ fn fail_and_recover(
     assert!(errors.iter().any(|line| line.contains("the store failed")), "{errors:#?}");
     let says_why = |line: &&str| causes.iter().any(|cause| line.contains(cause));
     assert!(errors.iter().any(says_why), "the log says why: {errors:#?}");
+}
+
+/// Starts until the disk is well. What an old mount could not write may be reported to the first
+/// sync of the new one; the daemon then refuses to write, as it must, and the next start is good.
+fn start_healthy(builder: &ServerBuilder) -> Server {
+    for _ in 0..3 {
+        let mut server = builder.start();
+        let health = server.admin().get("/boxwood/v1/health").expect(200);
+        if health.at("/store") == "ok" {
+            return server;
+        }
+        assert!(server.terminate().success());
+    }
+    builder.start()
 }
 
 #[test]

@@ -110,7 +110,7 @@ pub fn thing(number: usize, turn: usize) -> Value {
         "name": format!("thing {number}"),
         "server": format!("host-{number}.example.com"),
         "enabled": true,
-        "timeout": 10 + turn % 80,
+        "timeout": 10 + turn % 90_000,
         "comment": "what an administrator wrote about it, in a sentence or two of the usual length",
     })
 }

@@ -30,8 +30,10 @@ pub fn measure(setting: &Setting) -> Outcome<Report> {
     let engine = Arc::new(setup.durable(&data)?);
     let [mut one, mut many, mut ratios, mut shares] = <[Vec<f64>; 4]>::default();
     for round in 0..=setting.rounds() {
-        let (alone, _) = run(&engine, 1, setting.round())?;
-        let (together, share) = run(&engine, WRITERS, setting.round())?;
+        // No commit finds its object as it wants it: each is a revision.
+        let turn = round * 20_000;
+        let (alone, _) = run(&engine, 1, setting.round(), turn)?;
+        let (together, share) = run(&engine, WRITERS, setting.round(), turn + 10_000)?;
         if round > 0 {
             one.push(alone);
             many.push(together);
@@ -60,7 +62,7 @@ pub fn measure(setting: &Setting) -> Outcome<Report> {
 }
 
 // Commits in a second, and syncs a commit.
-fn run(engine: &Arc<Engine>, writers: usize, time: Duration) -> Outcome<(f64, f64)> {
+fn run(engine: &Arc<Engine>, writers: usize, time: Duration, turn: usize) -> Outcome<(f64, f64)> {
     let barrier = Arc::new(Barrier::new(writers + 1));
     let threads: Vec<_> = (0..writers)
         .map(|writer| {
@@ -72,7 +74,7 @@ fn run(engine: &Arc<Engine>, writers: usize, time: Duration) -> Outcome<(f64, f6
                 let end = now() + time;
                 let mut commits = 0;
                 while now() < end {
-                    put(&engine, &session, &place, thing(writer, commits + 1))?;
+                    put(&engine, &session, &place, thing(writer, turn + commits))?;
                     engine.transaction_commit(&session, None)?;
                     commits += 1;
                 }

@@ -382,7 +382,10 @@ impl Work {
             Ok(()) => {
                 let mut records = records.into_iter();
                 for (one, revision) in ready.into_iter().zip(revisions) {
-                    if let Some((revision, record)) = revision.zip(records.next()) {
+                    // A record is taken only for a commit that has one: those that changed nothing have not.
+                    if let Some(revision) = revision
+                        && let Some(record) = records.next()
+                    {
                         self.publish(revision, record);
                     }
                     acknowledge(&self.shared, one.request, one.committed);

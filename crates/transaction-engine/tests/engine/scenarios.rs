@@ -7,7 +7,9 @@ use config_tree::{Change, Key};
 use parking_lot::Mutex;
 use serde_json::json;
 use transaction_engine::store::{Fault, MemStore, SledStore, StoreError};
-use transaction_engine::{Applier, Error, Mode, Operation, Revision, RevisionNumber};
+use transaction_engine::{
+    Applier, CommitOptions, Error, Idempotency, Mode, Operation, Revision, RevisionNumber,
+};
 
 use crate::fixture::{Fixture, Place, Setup, part, path};
 use crate::{assert_refused, scenarios};
@@ -31,6 +33,7 @@ scenarios![
     a_transaction_may_not_grow_beyond_its_limit,
     appliers_are_asked_before_and_told_after_and_can_refuse,
     waiting_commits_share_syncs,
+    commits_that_change_nothing_take_no_record_from_those_beside_them,
     a_session_that_ends_while_its_commit_is_under_way_does_not_keep_the_lock,
 ];
 
@@ -354,6 +357,34 @@ fn appliers_are_asked_before_and_told_after_and_can_refuse(place: &Place) {
             "apply 2 (1)"
         ]
     );
+}
+
+fn commits_that_change_nothing_take_no_record_from_those_beside_them(place: &Place) {
+    let fixture = Arc::new(Setup::mode(Mode::Concurrent).at(place));
+    let sessions: Vec<_> = (0..90).map(|_| fixture.opened("me")).collect();
+    let mut made = Vec::new();
+    for (n, session) in sessions.iter().enumerate() {
+        if n % 3 == 0 {
+            made.push(fixture.create(session, json!({ "n": n })));
+        }
+    }
+    let (done, all) = std::sync::mpsc::channel();
+    for (n, session) in sessions.iter().enumerate() {
+        let done = done.clone();
+        // With a key an answer is kept, so that also a commit of nothing is written.
+        let key = format!("key{n}");
+        let idempotency = Idempotency::new(&key, [7; 32]).filter(|_| n % 3 == 1);
+        let options = CommitOptions { idempotency, ..CommitOptions::default() };
+        fixture.engine.transaction_commit_begin(session, options, move |result| {
+            done.send(result.map(drop)).unwrap();
+        });
+    }
+    all.iter().take(90).for_each(|result| result.unwrap());
+    assert_eq!(fixture.number(), 31, "a revision for each that changed something");
+    made.iter().for_each(|path| assert!(fixture.running(path).is_some(), "acknowledged: {path}"));
+    let session = fixture.opened("me");
+    fixture.put(&session, "a", json!({"n": 1})).unwrap();
+    assert_eq!(fixture.commit(&session).unwrap(), 32, "and the next one follows");
 }
 
 fn waiting_commits_share_syncs(place: &Place) {

@@ -162,7 +162,7 @@ fn take_lock(data_dir: &Path) -> Result<File, StoreError> {
 }
 
 /// Refuses to open a store on a full file system: sled writes while it opens, and what it cannot
-/// write to its end it calls damage the next time (seen in about one of ten starts on a full disk).
+/// write to its end it calls damage the next time (seen with a full tmpfs, not every time).
 fn expect_space(medium: &File) -> Result<(), StoreError> {
     let doing = || StoreError::io("see how much space the store has");
     let system = rustix::fs::fstatvfs(medium).map_err(|error| doing()(error.into()))?;

@@ -1,5 +1,7 @@
 //! A fault at every operation on the store: what was acknowledged is there, or one step more.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use std::path::Path;
@@ -169,13 +171,18 @@ fn run_steps(fixture: &Fixture) -> (Vec<Snapshot>, usize) {
     (seen, STEPS.len())
 }
 
+/// The files as they were at one moment. A checkpoint may be written beside us: then once more.
 fn copied(files: &Path) -> TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(files).unwrap() {
-        let entry = entry.unwrap();
-        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    let names = || -> BTreeSet<OsString> {
+        std::fs::read_dir(files).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    };
+    loop {
+        let (copy, before) = (tempfile::tempdir().unwrap(), names());
+        let copy_of = |name| std::fs::copy(files.join(name), copy.path().join(name));
+        if before.iter().all(|name| copy_of(name).is_ok()) && names() == before {
+            return copy;
+        }
     }
-    copy
 }
 
 #[test]

@@ -4,12 +4,12 @@
 //! start (`BOXWOOD_ADMIN_PASSWORD`) replaces the kept one, which is also how a forgotten one is
 //! reset.
 
-use std::fs::{File, OpenOptions, rename};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use front_end::password::{PasswordError, check_hash, hash_blocking};
+use transaction_engine::private_file;
 use zeroize::Zeroizing;
 
 use crate::settings::Secret;
@@ -89,22 +89,9 @@ fn read(path: &Path) -> Result<Option<String>, AdministratorError> {
     }
 }
 
-// Written beside and renamed, so that no crash leaves half a hash, and nobody able to log in.
+// Whole or not at all: with half a hash nobody could log in.
 fn write(path: &Path, hash: &str) -> Result<(), AdministratorError> {
-    let beside = path.with_extension("new");
-    let done = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)
-        .and_then(|mut file| {
-            file.write_all(hash.as_bytes())?;
-            file.write_all(b"\n")?;
-            file.sync_all()
-        })
-        .and_then(|()| rename(&beside, path))
-        .and_then(|()| File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all());
+    let done = private_file::write(path, format!("{hash}\n").as_bytes());
     done.map_err(|source| AdministratorError::File { path: path.to_owned(), source })
 }
 

@@ -20,6 +20,7 @@ mod engine;
 mod error;
 mod history;
 mod prepare;
+pub mod private_file;
 mod rebase;
 mod retention;
 mod retry;

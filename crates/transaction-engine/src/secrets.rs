@@ -6,9 +6,9 @@
 //! still a JSON body: `v1:<key id>:<nonce>:<ciphertext>`, binary parts in lower-case hexadecimal.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use aes_gcm_siv::aead::{Aead, KeyInit, Payload};
@@ -17,6 +17,8 @@ use catalog::SecretReader;
 use config_tree::NodePath;
 use uuid::Uuid;
 use zeroize::Zeroizing;
+
+use crate::private_file;
 
 const VERSION: &str = "v1";
 const NONCE_BYTES: usize = 12;
@@ -102,7 +104,8 @@ impl Sealer {
             }
             let mut key = Zeroizing::new([0; 32]);
             getrandom::fill(&mut *key).map_err(|_| KeyError::Random)?;
-            create_file(path, &Zeroizing::new(hex(&*key) + "\n")).map_err(file_error)?;
+            let text = Zeroizing::new(hex(&*key) + "\n");
+            private_file::write(path, text.as_bytes()).map_err(file_error)?;
         }
         let mut file = File::open(path).map_err(file_error)?;
         let mode = file.metadata().map_err(file_error)?.mode() & 0o777;
@@ -124,7 +127,7 @@ impl Sealer {
         let root = NodePath::root();
         if !check.exists() {
             let sealed = self.seal(&root, CHECK, CHECK).ok_or(KeyError::Random)?;
-            return create_file(check, &(sealed + "\n")).map_err(file_error);
+            return private_file::write(check, (sealed + "\n").as_bytes()).map_err(file_error);
         }
         let sealed = std::fs::read(check).map_err(file_error)?;
         match self.open(&root, CHECK, String::from_utf8_lossy(&sealed).trim()) {
@@ -186,19 +189,6 @@ impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Sealer(key {})", self.key_id)
     }
-}
-
-// Written beside and renamed, so that no crash leaves half a key; and synced with its name, since
-// a key that is lost with the power makes every secret unreadable.
-fn create_file(path: &Path, text: &str) -> std::io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)?;
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
 }
 
 fn place(path: &NodePath, pointer: &str) -> String {

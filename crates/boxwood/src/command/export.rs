@@ -1,11 +1,9 @@
 //! `boxwood export`: the committed configuration as one document.
 
-use std::fs::{OpenOptions, rename};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use front_end::transfer::{self, Omission};
+use transaction_engine::private_file;
 
 use super::remote::{self, Remote};
 use super::state::State;
@@ -36,22 +34,8 @@ pub fn run(flags: &ExportFlags, environment: Environment) -> Result<(), CommandE
     }
 }
 
-// For its owner alone: sealed or not, it says much about an appliance. Written beside and renamed,
-// so that no half of a document stands where a backup is expected.
+// For its owner alone: sealed or not, it says much about an appliance.
 fn write(path: &Path, text: &[u8]) -> Result<(), CommandError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let beside = path.with_file_name(name);
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)
-        .and_then(|mut file| {
-            file.write_all(text)?;
-            file.sync_all()
-        })
-        .and_then(|()| rename(&beside, path))
+    private_file::write(path, text)
         .map_err(|source| CommandError::Write { path: path.to_owned(), source })
 }

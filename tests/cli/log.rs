@@ -53,17 +53,17 @@ fn each_line_is_json_and_each_request_has_one() {
     }
     let mut by_id: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
     for line in lines.iter().filter(|line| line["message"] == "answered") {
-        by_id.entry(line["span"]["id"].to_string()).or_default().push(line);
+        by_id.entry(line["id"].to_string()).or_default().push(line);
     }
     assert_eq!(by_id.len(), answers.len(), "{by_id:#?}");
     for answer in &answers {
         let id = answer.header("x-request-id").expect("an answer has an id");
         let [line] = by_id[id][..] else { panic!("request {id} has not one line: {by_id:#?}") };
         assert_eq!(line["status"], answer.status, "{line}");
-        assert_eq!(line["span"]["method"], answer.request.method, "{line}");
+        assert_eq!(line["method"], answer.request.method, "{line}");
         assert!(line["verb"].as_str().is_some_and(|verb| !verb.is_empty()), "{line}");
         assert!(line["duration_us"].is_u64(), "{line}");
-        assert!(line["span"]["peer"].as_str().is_some_and(|it| it.starts_with("127.0.0.1:")));
+        assert!(line["peer"].as_str().is_some_and(|it| it.starts_with("127.0.0.1:")));
         let refused = answer.status >= 400;
         assert_eq!(line["error"].is_string(), refused && answer.request.path.starts_with("/api"));
     }
@@ -77,8 +77,9 @@ fn each_line_is_json_and_each_request_has_one() {
 
 #[test]
 fn a_commit_has_a_line() {
-    let server = Server::builder().http().start();
+    let mut server = Server::builder().http().start();
     crate::shared::commit_something(&server);
+    assert!(server.terminate().success());
     let lines = lines(&server);
     let commits: Vec<&Value> = lines.iter().filter(|it| it["message"] == "committed").collect();
     let [_, last] = commits[..] else { panic!("not two commits: {commits:#?}") };
@@ -108,6 +109,19 @@ fn the_filter_decides_what_is_written() {
     let some = log("warn,transaction_engine=debug");
     assert!(has(&some, "DEBUG", "transaction_engine") && has(&some, "INFO", "transaction_engine"));
     assert!(!has(&some, "INFO", "front_end"), "{some:?}");
+}
+
+#[test]
+fn lines_on_the_way_carry_their_requests_number_where_details_are_asked_for() {
+    let mut server = Server::builder().http().args(["--log", "debug"]).start();
+    let wrong =
+        server.client().request("GET", "/api/authentication").basic("admin", "wrong").send();
+    assert!(server.terminate().success());
+    let id: u64 =
+        wrong.expect(401).header("x-request-id").expect("an id").parse().expect("a number");
+    let lines = lines(&server);
+    let refused = lines.iter().find(|line| line["message"] == "login refused").expect("a warning");
+    assert_eq!(refused["span"], json!({ "name": "request", "id": id }));
 }
 
 #[test]

@@ -31,10 +31,13 @@ fn run(mode: Mode, flags: &Flags, environment: Environment) -> ExitCode {
         Ok(settings) => settings,
         Err(bad) => return fail(&bad, ExitCode::from(USAGE)),
     };
-    if let Err(error) = telemetry::install(&settings.log) {
-        return fail(&error, ExitCode::FAILURE);
-    }
-    match daemon::run(&settings) {
+    let log = match telemetry::install(&settings.log) {
+        Ok(log) => log,
+        Err(error) => return fail(&error, ExitCode::FAILURE),
+    };
+    let outcome = daemon::run(&settings);
+    drop(log);
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, ExitCode::FAILURE),
     }

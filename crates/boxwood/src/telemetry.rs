@@ -2,32 +2,64 @@
 //!
 //! Lines go to standard error, since standard output carries the ready lines that scripts read.
 
+mod json;
+mod outlet;
+
 use std::io::IsTerminal;
 
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{JsonFields, Writer};
+use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
+use transaction_engine::clock::{Clock, SystemClock};
+
+use self::json::Json;
+use self::outlet::Outlet;
 use crate::settings::problem::nearest;
 use crate::settings::{LogFormat, LogSettings};
 
 /// The words that stand for a level in a filter.
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace", "off"];
 
+/// The log of the process. When it goes, everything that was logged has been written.
+#[must_use]
+pub struct Log(Outlet);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// Why there is no log.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// There is one.
+    #[error("the log is set up already")]
+    Again(#[from] TryInitError),
+    /// The thread that writes it.
+    #[error("the system gives no thread for the log")]
+    Thread(#[from] std::io::Error),
+}
+
 /// Sets up the log of the whole process.
 ///
 /// # Errors
 ///
-/// When it was set up before.
-pub fn install(settings: &LogSettings) -> Result<(), TryInitError> {
+/// When it was set up before, or the system gives no thread.
+pub fn install(settings: &LogSettings) -> Result<Log, LogError> {
     let terminal = std::io::stderr().is_terminal();
     let json = match settings.format {
         LogFormat::Human => false,
         LogFormat::Json => true,
         LogFormat::Auto => !terminal,
     };
-    subscriber(&settings.filter, json, terminal, std::io::stderr).try_init()
+    let outlet = Outlet::open(Box::new(std::io::stderr()))?;
+    subscriber(&settings.filter, json, terminal, outlet.clone()).try_init()?;
+    Ok(Log(outlet))
 }
 
 /// A subscriber that writes the events which pass the filter: as JSON objects, a line each, or as
@@ -44,9 +76,17 @@ where
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     match json {
-        // The span is listed once, with its fields, and the event's own fields stand at the top.
-        true => Box::new(builder.json().flatten_event(true).with_span_list(false).finish()),
-        false => Box::new(builder.with_ansi(colour).finish()),
+        true => Box::new(builder.fmt_fields(JsonFields::new()).event_format(Json).finish()),
+        false => Box::new(builder.with_timer(Time).with_ansi(colour).finish()),
+    }
+}
+
+/// The time of a line for people, from the one clock.
+struct Time;
+
+impl FormatTime for Time {
+    fn format_time(&self, line: &mut Writer<'_>) -> std::fmt::Result {
+        write!(line, "{}", SystemClock.now())
     }
 }
 
@@ -111,7 +151,40 @@ mod tests {
         assert_eq!(line["message"], "Committed revision 42");
         assert_eq!(line["revision"], 42);
         assert_eq!(line["level"], "INFO");
-        assert_eq!(line["span"]["request.id"], 7);
+        assert_eq!(line["target"], module_path!());
+        assert_eq!(line["span"], serde_json::json!({ "name": "request", "request.id": 7 }));
+        assert!(line["timestamp"].as_str().is_some_and(|text| text.ends_with('Z')), "{line}");
+    }
+
+    #[test]
+    fn json_lines_are_json_whatever_they_tell() {
+        let nasty = "a \"quote\", a \\, \n\r\t\0\u{1b}[31m, \u{7f} and \u{2028} ü";
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = subscriber("info", true, false, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            let span = tracing::info_span!("request", nasty, empty = tracing::field::Empty);
+            let _entered = tracing::info_span!("bare").entered();
+            tracing::info!("{nasty}");
+            let _entered = span.entered();
+            let error: &(dyn std::error::Error + 'static) = &io::Error::other(nasty);
+            let (minus, half, r#type) = (-7, 0.5, true);
+            tracing::warn!(text = nasty, shown = %nasty, debug = ?nasty, error, minus, half, r#type);
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let parsed: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+        let [bare, full] = parsed.as_slice() else { panic!("{text}") };
+        assert_eq!(bare["message"], nasty);
+        assert_eq!(bare["span"], serde_json::json!({ "name": "bare" }));
+        assert_eq!(full["span"], serde_json::json!({ "name": "request", "nasty": nasty }));
+        assert_eq!(full["level"], "WARN");
+        for name in ["text", "shown", "error"] {
+            assert_eq!(full[name], nasty, "{name}");
+        }
+        assert_eq!(full["debug"], format!("{nasty:?}"));
+        assert_eq!((&full["minus"], &full["half"]), (&(-7).into(), &"0.5".into()));
+        assert_eq!(full["type"], true);
     }
 
     #[test]

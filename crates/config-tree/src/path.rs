@@ -33,6 +33,10 @@ impl Key {
         if text == "." || text == ".." || text.starts_with('@') {
             return Err(PathError::Reserved(text.to_owned()));
         }
+        // Most keys are plain ASCII, and every request has some.
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'/') {
+            return Ok(Self(text.into()));
+        }
         match text.chars().find(|c| *c == '/' || c.is_control()) {
             Some(c) => Err(PathError::Character(c)),
             None => Ok(Self(text.into())),

@@ -27,7 +27,15 @@ impl Tag {
 
     /// As the header has it: in quotes.
     pub(crate) fn header(self) -> String {
-        format!("\"{:032x}\"", u128::from_be_bytes(self.0))
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = String::with_capacity(2 + 2 * self.0.len());
+        text.push('"');
+        for byte in self.0 {
+            text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            text.push(char::from(DIGITS[usize::from(byte & 15)]));
+        }
+        text.push('"');
+        text
     }
 }
 

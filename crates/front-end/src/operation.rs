@@ -29,13 +29,13 @@ use crate::transport::{Request, RequestBody};
 pub(crate) async fn handle(service: &Service, request: Request) -> Named {
     let Request { head, body, .. } = request;
     let path = address::canonical(head.uri.path());
-    match path.as_str() {
+    match &*path {
         "/boxwood/v1/references" | "/boxwood/v1/export" | "/boxwood/v1/import" => {
             for_users(service, &head, &path, body).await
         }
         _ => match Endpoint::parse(head.uri.path()) {
             Some(endpoint) => for_sessions(service, &head, &path, body, endpoint).await,
-            None => for_all(service, &head, path),
+            None => for_all(service, &head, &path),
         },
     }
 }
@@ -49,7 +49,7 @@ async fn for_sessions(
     endpoint: Endpoint,
 ) -> Named {
     let login = service.find_login(&head.headers);
-    let session = login.as_ref().map(|login| login.session.id().to_string());
+    let session = login.as_ref().map(|login| login.session.id());
     let (verb, allow) = (endpoint.verb(&head.method), endpoint.allow());
     let outcome = async {
         let login = login.as_ref().ok_or_else(|| ApiError::unauthenticated(path))?;
@@ -132,7 +132,7 @@ async fn for_users(service: &Service, head: &Parts, path: &str, body: RequestBod
             _ => transfer::import(service, login, head, body).await,
         }
     };
-    let session = login.as_ref().map(|login| login.session.id().to_string());
+    let session = login.as_ref().map(|login| login.session.id());
     match outcome.await {
         Ok(answer) => Named { verb, answer: answer.allow(allow), session, error: None },
         Err(error) => {
@@ -148,19 +148,19 @@ fn options(path: &str) -> Answer {
 }
 
 /// What a load balancer or a monitor asks for.
-fn for_all(service: &Service, head: &Parts, path: String) -> Named {
-    let (verb, answer) = match path.as_str() {
+fn for_all(service: &Service, head: &Parts, path: &str) -> Named {
+    let (verb, answer) = match path {
         "/boxwood/v1/health" => ("health", health(service)),
         "/boxwood/v1/ready" => ("ready", ready(service)),
         "/boxwood/v1/metrics" => ("metrics", metrics(service)),
-        _ => return plain("unknown", ApiError::not_found(&path).answer(&path)),
+        _ => return plain("unknown", ApiError::not_found(path).answer(path)),
     };
     if !Allow::GET.permits(&head.method) {
-        let error = ApiError::method_not_allowed(&head.method, &path, Allow::GET);
-        return plain(verb, error.answer(&path));
+        let error = ApiError::method_not_allowed(&head.method, path, Allow::GET);
+        return plain(verb, error.answer(path));
     }
     if head.method == Method::OPTIONS {
-        return plain(verb, options(&path).allow(Allow::GET));
+        return plain(verb, options(path).allow(Allow::GET));
     }
     plain(verb, answer.allow(Allow::GET))
 }

@@ -57,11 +57,15 @@ impl Allow {
         names.join(", ")
     }
 
-    // The few sets that exist, so that an answer allocates nothing for its header.
+    // The sets that nodes have are there already, so that an answer allocates nothing for them.
     fn header(self) -> HeaderValue {
         match (self.get, self.post, self.put, self.delete) {
             (true, false, false, false) => HeaderValue::from_static("GET, HEAD, OPTIONS"),
+            (true, true, false, false) => HeaderValue::from_static("GET, HEAD, OPTIONS, POST"),
             (true, false, true, false) => HeaderValue::from_static("GET, HEAD, OPTIONS, PUT"),
+            (true, false, true, true) => {
+                HeaderValue::from_static("GET, HEAD, OPTIONS, PUT, DELETE")
+            }
             _ => HeaderValue::from_str(&self.text())
                 .unwrap_or(HeaderValue::from_static("GET, HEAD, OPTIONS")),
         }
@@ -77,7 +81,8 @@ impl Answer {
         let mut response = Response::new(AnswerBody::from(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.reserve(6);
+        // Those of a node, so that the table does not grow on the way.
+        headers.reserve(8);
         headers.insert(header::CONTENT_TYPE, JSON);
         headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static("en"));
         // Answers belong to one session at one moment.
@@ -106,7 +111,10 @@ impl Answer {
 
     /// Says which state the answer shows.
     pub(crate) fn tagged(self, tag: Tag) -> Self {
-        self.header_text(header::ETAG, &tag.header())
+        match HeaderValue::from_maybe_shared(Bytes::from(tag.header())) {
+            Ok(value) => self.header(header::ETAG, value),
+            Err(_) => self,
+        }
     }
 
     /// 304 instead, without the document, for a caller who has that state already.

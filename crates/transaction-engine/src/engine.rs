@@ -22,7 +22,7 @@ use crate::revision::{RevisionNumber, Timestamp};
 use crate::secrets::Sealer;
 use crate::session::{Session, State};
 use crate::store::{CheckpointDir, RevisionLog, Store, StoreError};
-use crate::transaction::{OpenTransaction, Rules, allows};
+use crate::transaction::{OpenTransaction, Rules, permits};
 use crate::watch::Hub;
 
 /// A committed tree.
@@ -269,7 +269,13 @@ impl Engine {
     /// Whether the catalog has an operation at a path; says nothing about whether a node is there.
     #[must_use]
     pub fn allows(&self, path: &NodePath, operation: Operation) -> bool {
-        allows(&self.shared.catalog, path, operation)
+        self.operations(path)(operation)
+    }
+
+    /// The same for several operations at one path, at the cost of one.
+    pub fn operations(&self, path: &NodePath) -> impl Fn(Operation) -> bool {
+        let endpoint = self.shared.catalog.endpoint(path);
+        move |operation| endpoint.is_some_and(|endpoint| permits(endpoint, operation))
     }
 
     /// The clear text of a secret of the running configuration, for what acts on it.

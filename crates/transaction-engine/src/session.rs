@@ -19,8 +19,8 @@ pub struct SessionId(Uuid);
 impl fmt::Display for SessionId {
     // The first group identifies a session well enough for a person.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.simple().to_string();
-        f.write_str(&text[..8])
+        let mut text = [0; uuid::fmt::Simple::LENGTH];
+        f.write_str(&self.0.simple().encode_lower(&mut text)[..8])
     }
 }
 

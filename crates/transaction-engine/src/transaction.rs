@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use catalog::{Catalog, Checked, EndpointKind};
+use catalog::{Catalog, Checked, Endpoint, EndpointKind};
 use config_tree::{Body, Change, Key, NodePath, Tree, TreeError, changes_between, touched_between};
 use serde_json::Value;
 use uuid::Uuid;
@@ -230,10 +230,12 @@ impl OpenTransaction {
 }
 
 /// Whether the catalog has an operation at a path.
-pub(crate) fn allows(catalog: &Catalog, path: &NodePath, operation: Operation) -> bool {
-    let Some(endpoint) = catalog.endpoint(path) else {
-        return false;
-    };
+fn allows(catalog: &Catalog, path: &NodePath, operation: Operation) -> bool {
+    catalog.endpoint(path).is_some_and(|endpoint| permits(endpoint, operation))
+}
+
+/// Whether an endpoint has an operation.
+pub(crate) fn permits(endpoint: Endpoint<'_>, operation: Operation) -> bool {
     let operations = endpoint.operations();
     match (endpoint.kind(), operation) {
         (EndpointKind::Folder, operation) => operation == Operation::Read,

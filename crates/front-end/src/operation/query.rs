@@ -1,15 +1,17 @@
 //! What a query says, by name.
 
+use std::borrow::Cow;
+
 use crate::error::ApiError;
 use crate::sps::address;
 
 /// The names and values of a query; each name is one of those that the endpoint knows.
-pub(super) struct Query(Vec<(String, String)>);
+pub(super) struct Query<'q>(Vec<(Cow<'q, str>, Cow<'q, str>)>);
 
-impl Query {
+impl<'q> Query<'q> {
     /// Reads a query. What nobody would look at is refused, since it was meant to do something.
-    pub(super) fn read(query: Option<&str>, known: &[&str]) -> Result<Self, ApiError> {
-        let mut found: Vec<(String, String)> = Vec::new();
+    pub(super) fn read(query: Option<&'q str>, known: &[&str]) -> Result<Self, ApiError> {
+        let mut found: Vec<(Cow<'q, str>, Cow<'q, str>)> = Vec::new();
         for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let Some((name, value)) = address::decode(name).zip(address::decode(value)) else {
@@ -17,7 +19,7 @@ impl Query {
                     "The query must be UTF-8, percent-encoded, without control characters";
                 return Err(ApiError::syntactic(message, ""));
             };
-            if !known.contains(&name.as_str()) {
+            if !known.contains(&&*name) {
                 let message = format!("The query knows {} and nothing else", known.join(", "));
                 return Err(ApiError::syntactic(message, ""));
             }
@@ -31,7 +33,7 @@ impl Query {
 
     /// The value of a name.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
     }
 }
 

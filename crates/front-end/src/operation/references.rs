@@ -59,7 +59,7 @@ fn node_path(asked: &str) -> Option<NodePath> {
     match below {
         Some(rest) => {
             let segments = address::segments(rest)?;
-            NodePath::from_segments(segments.iter().map(String::as_str)).ok()
+            NodePath::from_segments(segments.iter().map(|segment| &**segment)).ok()
         }
         None => {
             let rest = asked.strip_prefix('/')?;

@@ -42,7 +42,7 @@ impl Endpoint {
     /// Reads a path; `None` for another.
     pub(super) fn parse(path: &str) -> Option<Self> {
         let segments = address::segments(path)?;
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let segments: Vec<&str> = segments.iter().map(|segment| &**segment).collect();
         let ["boxwood", "v1", rest @ ..] = segments.as_slice() else { return None };
         Some(match rest {
             ["transaction", "plan"] => Self::Plan,

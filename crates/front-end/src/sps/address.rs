@@ -3,6 +3,8 @@
 //! The only code that splits a request path and decodes it, once per segment. Doubled and trailing
 //! slashes mean nothing (client checklist 4), so `/api//x/` is `/api/x`.
 
+use std::borrow::Cow;
+
 use config_tree::NodePath;
 
 /// Where the configuration tree begins.
@@ -14,7 +16,7 @@ pub(crate) fn href(path: &NodePath) -> String {
     text.push_str(CONFIGURATION);
     for key in path.segments() {
         text.push('/');
-        encode(key.as_str(), &mut text);
+        text.push_str(&encoded(key.as_str()));
     }
     text
 }
@@ -25,18 +27,35 @@ pub(crate) fn parent_href(path: &str) -> Option<&str> {
     (!front.is_empty()).then_some(front)
 }
 
-// What would end or change a path is percent-encoded; the rest stays readable.
-fn encode(key: &str, text: &mut String) {
+/// A key as a step of a shown path. What would end or change a path is percent-encoded, the rest
+/// stays readable; nothing in it has to be escaped in a JSON string.
+pub(crate) fn encoded(key: &str) -> Cow<'_, str> {
+    if key.bytes().all(|byte| STAYS[usize::from(byte)]) {
+        return Cow::Borrowed(key);
+    }
+    let mut text = String::with_capacity(3 * key.len());
     for byte in key.bytes() {
-        match byte {
-            b'%' | b'?' | b'#' | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => {
-                push_encoded(byte, text);
-            }
-            0..=b' ' | 0x7f.. => push_encoded(byte, text),
-            _ => text.push(char::from(byte)),
+        match STAYS[usize::from(byte)] {
+            true => text.push(char::from(byte)),
+            false => push_encoded(byte, &mut text),
         }
     }
+    Cow::Owned(text)
 }
+
+/// The bytes of a key that stand for themselves in a path.
+static STAYS: [bool; 256] = {
+    let mut stays = [false; 256];
+    let mut byte = 0x21;
+    while byte < 0x7f {
+        stays[byte as usize] = !matches!(
+            byte,
+            b'%' | b'?' | b'#' | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
+        );
+        byte += 1;
+    }
+    stays
+};
 
 fn push_encoded(byte: u8, text: &mut String) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
@@ -46,14 +65,18 @@ fn push_encoded(byte: u8, text: &mut String) {
 }
 
 /// The segments of a request path, decoded; `None` where a text would not be one.
-pub(crate) fn segments(path: &str) -> Option<Vec<String>> {
-    path.split('/').filter(|segment| !segment.is_empty()).map(decode).collect()
+pub(crate) fn segments(path: &str) -> Option<Vec<Cow<'_, str>>> {
+    let mut segments = Vec::with_capacity(8);
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        segments.push(decode(segment)?);
+    }
+    Some(segments)
 }
 
 /// A percent-encoded text, decoded once; `None` where it is none, or has control characters.
-pub(crate) fn decode(segment: &str) -> Option<String> {
+pub(crate) fn decode(segment: &str) -> Option<Cow<'_, str>> {
     if !segment.contains('%') {
-        return Some(segment.to_owned());
+        return Some(Cow::Borrowed(segment));
     }
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
@@ -71,17 +94,22 @@ pub(crate) fn decode(segment: &str) -> Option<String> {
         bytes.push(u8::from_str_radix(digits, 16).ok()?);
         rest = &tail[2..];
     }
-    String::from_utf8(bytes).ok().filter(|text| !text.chars().any(char::is_control))
+    let text = String::from_utf8(bytes).ok()?;
+    (!text.chars().any(char::is_control)).then_some(Cow::Owned(text))
 }
 
 /// A request path as it is shown back: without query, doubled or trailing slashes.
-pub(crate) fn canonical(path: &str) -> String {
+pub(crate) fn canonical(path: &str) -> Cow<'_, str> {
+    let doubled = path.as_bytes().windows(2).any(|pair| pair == b"//");
+    if path == "/" || (path.starts_with('/') && !path.ends_with('/') && !doubled) {
+        return Cow::Borrowed(path);
+    }
     let mut text = String::with_capacity(path.len());
     for segment in path.split('/').filter(|segment| !segment.is_empty()) {
         text.push('/');
         text.push_str(segment);
     }
-    if text.is_empty() { "/".to_owned() } else { text }
+    if text.is_empty() { Cow::Borrowed("/") } else { Cow::Owned(text) }
 }
 
 #[cfg(test)]
@@ -90,9 +118,13 @@ mod tests {
 
     #[test]
     fn slashes_that_mean_nothing_are_dropped() {
-        for (path, expected) in
-            [("/api//", "/api"), ("//api/x/", "/api/x"), ("/api/x", "/api/x"), ("/", "/")]
-        {
+        for (path, expected) in [
+            ("/api//", "/api"),
+            ("//api/x/", "/api/x"),
+            ("/api/x", "/api/x"),
+            ("/", "/"),
+            ("//", "/"),
+        ] {
             assert_eq!(canonical(path), expected);
         }
         assert_eq!(segments("/api//x/").unwrap(), ["api", "x"]);
@@ -112,7 +144,7 @@ mod tests {
             let path = NodePath::parse(text).unwrap();
             let shown = href(&path);
             let decoded = segments(shown.strip_prefix(CONFIGURATION).unwrap()).unwrap();
-            let back = NodePath::from_segments(decoded.iter().map(String::as_str)).unwrap();
+            let back = NodePath::from_segments(decoded.iter().map(|step| &**step)).unwrap();
             assert_eq!(back, path);
         }
     }

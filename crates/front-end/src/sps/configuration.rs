@@ -127,7 +127,7 @@ impl Call<'_> {
     }
 
     fn node_allow(&self, path: &NodePath) -> Allow {
-        let allows = |operation| self.service.engine.allows(path, operation);
+        let allows = self.service.engine.operations(path);
         Allow {
             get: allows(Operation::Read),
             post: allows(Operation::Create) || allows(Operation::Append),

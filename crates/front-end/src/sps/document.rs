@@ -10,7 +10,7 @@ use config_tree::{Body, Key, Kind, Neighbours, NodePath, Shown, Tree};
 use serde_json::{Value, json};
 
 use crate::condition::Tag;
-use crate::sps::address::href;
+use crate::sps::address::{CONFIGURATION, encoded, href};
 
 /// What a document needs beside the tree.
 pub(crate) struct Context<'a> {
@@ -23,25 +23,22 @@ pub(crate) struct Context<'a> {
 pub(crate) fn node(context: &Context<'_>, tree: &Tree, path: &NodePath) -> Option<(Vec<u8>, Tag)> {
     let found = tree.get(path)?;
     Some(match found.body() {
-        Some(body) => {
-            let tag = Tag::of_body(shown(context.catalog, path, body).tag);
-            (object(context, tree, path, body), tag)
-        }
+        Some(body) => object(context, tree, path, body),
         None => listing(context, tree, path, found.kind()),
     })
 }
 
-fn object(context: &Context<'_>, tree: &Tree, path: &NodePath, body: &Body) -> Vec<u8> {
-    let shown = &shown(context.catalog, path, body).text;
-    let mut text = Vec::with_capacity(shown.len() + 512);
+fn object(context: &Context<'_>, tree: &Tree, path: &NodePath, body: &Body) -> (Vec<u8>, Tag) {
+    let shown = shown(context.catalog, path, body);
+    let mut text = Vec::with_capacity(shown.text.len() + 1024);
     text.extend_from_slice(b"{\"body\":");
-    text.extend_from_slice(shown);
+    text.extend_from_slice(&shown.text);
     text.extend_from_slice(b",\"key\":");
     string(&mut text, path.key().map_or("configuration", Key::as_str));
     text.extend_from_slice(b",\"meta\":");
     meta(context, tree, path, &mut text);
     text.push(b'}');
-    text
+    (text, Tag::of_body(shown.tag))
 }
 
 fn listing(context: &Context<'_>, tree: &Tree, path: &NodePath, kind: Kind) -> (Vec<u8>, Tag) {
@@ -55,13 +52,13 @@ fn listing(context: &Context<'_>, tree: &Tree, path: &NodePath, kind: Kind) -> (
             text.extend_from_slice(b"{\"body\":");
             text.extend_from_slice(&shown(context.catalog, &path.join(key), body).text);
             text.push(b',');
-            item(&path.join(key), key, &mut text);
+            item(&base, key, &mut text);
         }
     } else {
         for (index, key) in tree.children(path).enumerate() {
             separate(index, &mut text);
             text.push(b'{');
-            item(&path.join(key), key, &mut text);
+            item(&base, key, &mut text);
         }
     }
     let tag = Tag::of_listing(&text);
@@ -77,12 +74,10 @@ fn separate(index: usize, text: &mut Vec<u8>) {
     }
 }
 
-fn item(path: &NodePath, key: &Key, text: &mut Vec<u8>) {
-    text.extend_from_slice(b"\"key\":");
+fn item(parent: &str, key: &Key, text: &mut Vec<u8>) {
+    put(text, &["\"key\":"]);
     string(text, key.as_str());
-    text.extend_from_slice(b",\"meta\":{\"href\":");
-    string(text, &href(path));
-    text.extend_from_slice(b"}}");
+    put(text, &[",\"meta\":{\"href\":\"", parent, "/", &encoded(key.as_str()), "\"}}"]);
 }
 
 /// A document with nothing but the navigation of a node, which DELETE answers.
@@ -94,51 +89,58 @@ pub(crate) fn meta_only(context: &Context<'_>, tree: &Tree, path: &NodePath) -> 
 }
 
 fn meta(context: &Context<'_>, tree: &Tree, path: &NodePath, text: &mut Vec<u8>) {
-    let own = href(path);
-    let Some(parent) = path.parent() else {
-        // The root is its own first and last, and has neither parent nor neighbours (7.3 guide).
-        let odd = format!(
-            "{{\"first\":\"{own}\",\"href\":\"{own}\",\"last\":\"{own}\",\"next\":null,\
-             \"parent\":null,\"previous\":null,"
-        );
-        text.extend_from_slice(odd.as_bytes());
-        return meta_end(context, text);
+    let (Some(parent), Some(key)) = (path.parent(), path.key()) else {
+        return root_meta(context, text);
     };
     // Neighbours would list the keys of a collection that may not be listed.
     let neighbours = if is_listed(context.catalog, &parent) { tree.neighbours(path) } else { None };
-    let sibling = |key: &Key| href(&parent.join(key));
+    let parent = href(&parent);
     text.push(b'{');
     if let Some(Neighbours { first, .. }) = &neighbours {
-        member(text, "first", Some(&sibling(first)));
+        link("first", &parent, Some(first), text);
     }
-    member(text, "href", Some(&own));
+    link("href", &parent, Some(key), text);
     if let Some(Neighbours { last, next, .. }) = &neighbours {
-        member(text, "last", Some(&sibling(last)));
-        member(text, "next", next.as_ref().map(sibling).as_deref());
+        link("last", &parent, Some(last), text);
+        link("next", &parent, next.as_ref(), text);
     }
-    member(text, "parent", Some(&href(&parent)));
+    put(text, &["\"parent\":\"", &parent, "\","]);
     if let Some(Neighbours { previous, .. }) = &neighbours {
-        member(text, "previous", previous.as_ref().map(sibling).as_deref());
+        link("previous", &parent, previous.as_ref(), text);
     }
     meta_end(context, text);
 }
 
-fn meta_end(context: &Context<'_>, text: &mut Vec<u8>) {
-    let end = format!(
-        "\"remaining_seconds\":{},\"transaction\":\"/api/transaction\"}}",
-        context.remaining_seconds
-    );
-    text.extend_from_slice(end.as_bytes());
+// The root is its own first and last, and has neither parent nor neighbours (7.3 guide).
+fn root_meta(context: &Context<'_>, text: &mut Vec<u8>) {
+    let own = CONFIGURATION;
+    put(text, &["{\"first\":\"", own, "\",\"href\":\"", own, "\",\"last\":\"", own]);
+    put(text, &["\",\"next\":null,\"parent\":null,\"previous\":null,"]);
+    meta_end(context, text);
 }
 
-fn member(text: &mut Vec<u8>, name: &str, value: Option<&str>) {
-    string(text, name);
-    text.push(b':');
-    match value {
-        Some(value) => string(text, value),
-        None => text.extend_from_slice(b"null"),
+fn meta_end(context: &Context<'_>, text: &mut Vec<u8>) {
+    put(text, &["\"remaining_seconds\":"]);
+    // Writing a number to memory cannot fail.
+    let _ = serde_json::to_writer(&mut *text, &context.remaining_seconds);
+    put(text, &[",\"transaction\":\"/api/transaction\"}"]);
+}
+
+/// A member of `meta` that leads to a child of `parent`, or nowhere. A shown path has nothing that
+/// JSON escapes.
+fn link(name: &str, parent: &str, key: Option<&Key>, text: &mut Vec<u8>) {
+    match key {
+        Some(key) => {
+            put(text, &["\"", name, "\":\"", parent, "/", &encoded(key.as_str()), "\","]);
+        }
+        None => put(text, &["\"", name, "\":null,"]),
     }
-    text.push(b',');
+}
+
+fn put(text: &mut Vec<u8>, pieces: &[&str]) {
+    for piece in pieces {
+        text.extend_from_slice(piece.as_bytes());
+    }
 }
 
 fn string(text: &mut Vec<u8>, value: &str) {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use hyper::Method;
 use hyper::http::request::Parts;
 use serde_json::{Value, json};
-use transaction_engine::Idempotency;
+use transaction_engine::{Idempotency, SessionId};
 
 use crate::accounts::Access;
 use crate::error::ApiError;
@@ -50,7 +50,7 @@ struct Call<'a> {
 pub(crate) struct Named {
     pub(crate) verb: &'static str,
     pub(crate) answer: Answer,
-    pub(crate) session: Option<String>,
+    pub(crate) session: Option<SessionId>,
     pub(crate) error: Option<(&'static str, String)>,
 }
 
@@ -59,7 +59,7 @@ pub(crate) async fn handle(service: &Service, request: Request) -> Named {
     let Request { head, body, peer, secure, .. } = request;
     let path = address::canonical(head.uri.path());
     let login = service.find_login(&head.headers);
-    let session = login.as_ref().map(|login| login.session.id().to_string());
+    let session = login.as_ref().map(|login| login.session.id());
     let call = Call { service, head: &head, peer, secure, path: &path, login };
     let (verb, outcome) = match Route::parse(head.uri.path()) {
         Ok(route) => (route::verb(&route, &head.method), call.dispatch(route, body).await),

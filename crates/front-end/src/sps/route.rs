@@ -44,7 +44,7 @@ impl Route {
     /// Reads a path that begins with `/api`.
     pub(crate) fn parse(path: &str) -> Result<Self, RouteError> {
         let segments = address::segments(path).ok_or(RouteError::Undecodable)?;
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let segments: Vec<&str> = segments.iter().map(|segment| &**segment).collect();
         Ok(match segments.as_slice() {
             ["api"] => Self::Root,
             ["api", "authentication"] => Self::Authentication,
@@ -60,19 +60,17 @@ impl Route {
     }
 
     fn below_configuration(segments: &[&str]) -> Self {
-        let (segments, order) = match segments.split_last() {
-            Some((&"@order", front)) => (front.to_vec(), true),
-            Some((last, front)) => match last.strip_suffix("@order") {
-                Some(key) => (front.iter().copied().chain([key]).collect(), true),
-                None => (segments.to_vec(), false),
-            },
-            None => (Vec::new(), false),
+        let last = segments.last().copied().unwrap_or_default();
+        let (path, named): (_, fn(NodePath) -> Self) = match last.strip_suffix("@order") {
+            // On its own, or behind the collection's key.
+            Some(key) => {
+                let front = segments[..segments.len() - 1].iter().copied();
+                let key = (!key.is_empty()).then_some(key);
+                (NodePath::from_segments(front.chain(key)), Self::Order)
+            }
+            None => (NodePath::from_segments(segments.iter().copied()), Self::Node),
         };
-        match NodePath::from_segments(segments) {
-            Ok(path) if order => Self::Order(path),
-            Ok(path) => Self::Node(path),
-            Err(_) => Self::Unknown,
-        }
+        path.map_or(Self::Unknown, named)
     }
 
     /// Whether the route may be used without a session.

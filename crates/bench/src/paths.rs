@@ -6,15 +6,15 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, LazyLock};
 
 use base64::Engine as _;
 use bytes::Bytes;
 use config_tree::NodePath;
 use front_end::password::hash_blocking;
 use front_end::throttle::ThrottleRules;
-use front_end::transport::{AnswerBody, Handler, Limits, Request, RequestBody};
+use front_end::transport::{AnswerBody, Handler, Limits, Peer, Request, RequestBody};
 use front_end::{Accounts, Administrator, Metrics, Service, ServiceOptions};
 use http_body_util::BodyExt;
 use hyper::http::request::Parts;
@@ -151,14 +151,17 @@ impl InProcess {
     }
 }
 
+// Made once, as for a connection.
+static PEER: LazyLock<Peer> =
+    LazyLock::new(|| Peer::new(SocketAddr::from(([127, 0, 0, 1], 4711)), false));
+
 /// What the front end is handed for a request.
 #[must_use]
 pub fn request(head: &Parts, body: Bytes) -> Request {
     Request {
         head: head.clone(),
         body: RequestBody::memory(body),
-        peer: SocketAddr::from(([127, 0, 0, 1], 4711)),
-        secure: false,
+        peer: PEER.clone(),
         client_certificate: None,
     }
 }

@@ -23,19 +23,18 @@ use crate::respond::{Allow, Answer};
 use crate::service::{Service, plain};
 use crate::session::Login;
 use crate::sps::{Named, address};
-use crate::transport::{Request, RequestBody};
+use crate::transport::RequestBody;
 
 /// Answers a request whose path begins with `/boxwood`.
-pub(crate) async fn handle(service: &Service, request: Request) -> Named {
-    let Request { head, body, .. } = request;
+pub(crate) async fn handle(service: &Service, head: &Parts, body: RequestBody) -> Named {
     let path = address::canonical(head.uri.path());
     match &*path {
         "/boxwood/v1/references" | "/boxwood/v1/export" | "/boxwood/v1/import" => {
-            for_users(service, &head, &path, body).await
+            for_users(service, head, &path, body).await
         }
         _ => match Endpoint::parse(head.uri.path()) {
-            Some(endpoint) => for_sessions(service, &head, &path, body, endpoint).await,
-            None => for_all(service, &head, &path),
+            Some(endpoint) => for_sessions(service, head, &path, body, endpoint).await,
+            None => for_all(service, head, &path),
         },
     }
 }

@@ -1,7 +1,7 @@
 //! What answers requests: the parts put together, and one log line for each request.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::respond::Answer;
 use crate::session::{Login, Logins};
 use crate::sps::{self, Named};
 use crate::throttle::{Throttle, ThrottleRules};
-use crate::transport::{AnswerBody, Handler, Limits, Request, check_head};
+use crate::transport::{AnswerBody, Handler, Limits, Peer, Request, RequestBody, check_head};
 
 /// How a service is to behave.
 #[derive(Clone, Debug)]
@@ -154,7 +154,7 @@ impl Service {
         Ok(account)
     }
 
-    async fn answer(&self, request: Request) -> Named {
+    async fn answer(&self, request: &Request, body: RequestBody) -> Named {
         if let Err(error) = check_head(&request.head) {
             let error = ApiError::from(error);
             let answer = error.answer(&sps::address::canonical(request.head.uri.path()));
@@ -163,8 +163,9 @@ impl Service {
         }
         let path = request.head.uri.path();
         match path.split('/').find(|segment| !segment.is_empty()) {
-            Some("api") => sps::handle(self, request).await,
-            Some("boxwood") => operation::handle(self, request).await,
+            Some("api") => sps::handle(self, request, body).await,
+            // Apart, since what these keep while they wait would make every request's future large.
+            Some("boxwood") => Box::pin(operation::handle(self, &request.head, body)).await,
             _ => {
                 let answer = ApiError::not_found(path).answer(path);
                 Named { verb: "unknown", answer, session: None, error: None }
@@ -174,16 +175,17 @@ impl Service {
 }
 
 impl Handler for Service {
-    async fn handle(&self, request: Request) -> Response<AnswerBody> {
+    async fn handle(&self, mut request: Request) -> Response<AnswerBody> {
+        let body = std::mem::take(&mut request.body);
         let id = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let method = request.head.method.clone();
-        let line = CompletionLine::begin(&self.metrics, id, method.clone(), request.peer);
+        let line = CompletionLine::begin(&self.metrics, id, method.clone(), &request.peer);
         // For the lines on the way, which are few and rarely asked for: a span costs as much as the
         // rest of a read, and the line at the end says what it would.
         let span = tracing::debug_span!("request", id);
         let named = match span.is_disabled() {
-            true => self.answer(request).await,
-            false => self.answer(request).instrument(span).await,
+            true => self.answer(&request, body).await,
+            false => Box::pin(self.answer(&request, body).instrument(span)).await,
         };
         line.complete(&named);
         let Named { answer, .. } = named;
@@ -213,13 +215,13 @@ struct CompletionLine<'a> {
     metrics: &'a Metrics,
     id: u64,
     method: Method,
-    peer: SocketAddr,
+    peer: &'a Peer,
     started: Instant,
     complete: bool,
 }
 
 impl<'a> CompletionLine<'a> {
-    fn begin(metrics: &'a Metrics, id: u64, method: Method, peer: SocketAddr) -> Self {
+    fn begin(metrics: &'a Metrics, id: u64, method: Method, peer: &'a Peer) -> Self {
         Self { metrics, id, method, peer, started: Instant::now(), complete: false }
     }
 

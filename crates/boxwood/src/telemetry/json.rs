@@ -132,7 +132,11 @@ fn quoted(line: &mut String, text: &str) {
 
 /// Escapes what a JSON string may not hold (RFC 8259, 7).
 fn escape(line: &mut String, mut text: &str) {
-    let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    let is_special = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\');
+    // Hardly a text has any; without branches, many bytes are looked at at once.
+    if !text.bytes().fold(false, |any, byte| any | is_special(byte)) {
+        return line.push_str(text);
+    }
     while let Some(at) = text.bytes().position(is_special) {
         line.push_str(&text[..at]);
         match text.as_bytes()[at] {

@@ -27,7 +27,8 @@ impl Call<'_> {
         };
         let credentials = credentials.ok_or_else(ApiError::credentials_missing)?;
         let metrics = &self.service.metrics;
-        let Some(account) = self.service.verify(self.peer.ip(), &credentials).await? else {
+        let Some(account) = self.service.verify(self.peer.address().ip(), &credentials).await?
+        else {
             metrics.login(LoginOutcome::Refused);
             return Err(ApiError::credentials_wrong());
         };
@@ -64,7 +65,7 @@ impl Call<'_> {
     fn cookie(&self, token: &str, seconds: i64) -> Zeroizing<String> {
         let now = self.service.engine.clock().now().as_micros();
         let expires = http_date(Timestamp::from_micros(now + seconds * 1_000_000));
-        let secure = if self.secure { "; Secure" } else { "" };
+        let secure = if self.peer.is_secure() { "; Secure" } else { "" };
         Zeroizing::new(format!(
             "{SESSION_ID}={token}; expires={expires}; HttpOnly; Max-Age={seconds}; Path=/{secure}"
         ))

@@ -29,7 +29,7 @@ use crate::request;
 use crate::respond::{Allow, Answer};
 use crate::service::Service;
 use crate::session::Login;
-use crate::transport::{Request, RequestBody};
+use crate::transport::{Peer, Request, RequestBody};
 
 pub(crate) use authentication::{Credentials, SESSION_ID};
 pub(crate) use info::config_hash;
@@ -39,8 +39,7 @@ use route::{Route, RouteError};
 struct Call<'a> {
     service: &'a Service,
     head: &'a Parts,
-    peer: std::net::SocketAddr,
-    secure: bool,
+    peer: &'a Peer,
     /// The path as it is shown back.
     path: &'a str,
     login: Option<Arc<Login>>,
@@ -55,12 +54,12 @@ pub(crate) struct Named {
 }
 
 /// Answers a request whose path begins with `/api`.
-pub(crate) async fn handle(service: &Service, request: Request) -> Named {
-    let Request { head, body, peer, secure, .. } = request;
+pub(crate) async fn handle(service: &Service, request: &Request, body: RequestBody) -> Named {
+    let Request { head, peer, .. } = request;
     let path = address::canonical(head.uri.path());
     let login = service.find_login(&head.headers);
     let session = login.as_ref().map(|login| login.session.id());
-    let call = Call { service, head: &head, peer, secure, path: &path, login };
+    let call = Call { service, head, peer, path: &path, login };
     let (verb, outcome) = match Route::parse(head.uri.path()) {
         Ok(route) => (route::verb(&route, &head.method), call.dispatch(route, body).await),
         Err(RouteError::Undecodable) => ("undecodable", Err(ApiError::bad_path())),

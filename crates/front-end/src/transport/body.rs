@@ -104,6 +104,13 @@ pub enum BodyError {
     Broken(#[source] hyper::Error),
 }
 
+/// No body.
+impl Default for RequestBody {
+    fn default() -> Self {
+        Self(Source::Memory(Full::default()))
+    }
+}
+
 /// Shows how much there is to read, and nothing of it.
 impl std::fmt::Debug for RequestBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -73,10 +73,8 @@ pub struct Request {
     pub head: Parts,
     /// The body, still to be read.
     pub body: RequestBody,
-    /// The client's address; an IPv4 client of an IPv6 listener is shown as IPv4.
-    pub peer: SocketAddr,
-    /// Whether the connection is TLS.
-    pub secure: bool,
+    /// The client.
+    pub peer: Peer,
     /// The client's certificate in DER. Always `None` as long as no listener asks for one.
     pub client_certificate: Option<Vec<u8>>,
 }
@@ -84,13 +82,12 @@ pub struct Request {
 /// Header fields and queries carry passwords and session identifiers: neither is shown.
 impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { head, body: _, peer, secure, client_certificate: _ } = self;
+        let Self { head, body: _, peer, client_certificate: _ } = self;
         f.debug_struct("Request")
             .field("method", &head.method)
             .field("path", &head.uri.path())
             .field("version", &head.version)
             .field("peer", peer)
-            .field("secure", secure)
             .finish_non_exhaustive()
     }
 }
@@ -170,11 +167,39 @@ pub(crate) enum Protocol {
     Http2,
 }
 
-/// What is known of a connection before its first byte of HTTP.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer {
-    pub(crate) address: SocketAddr,
-    pub(crate) secure: bool,
+/// The other end of a connection: what is known before its first byte of HTTP. Its text, which is in
+/// the log line of every request, is made once.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    address: SocketAddr,
+    secure: bool,
+    text: Arc<str>,
+}
+
+impl Peer {
+    /// The client at an address, over TLS or not.
+    #[must_use]
+    pub fn new(address: SocketAddr, secure: bool) -> Self {
+        Self { address, secure, text: address.to_string().into() }
+    }
+
+    /// The client's address; an IPv4 client of an IPv6 listener is shown as IPv4.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether the connection is TLS.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+}
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 /// Serves one connection to its end. It ends by itself, by the watchdog, or, once `stop` turns true,
@@ -193,19 +218,19 @@ pub(crate) async fn serve<H, IO>(
     let watchdog = Watchdog::new();
     let io = WatchedIo { io, watchdog: watchdog.clone() };
     let service_limits = Arc::clone(&limits);
-    let service_stop = stop.clone();
+    let (service_peer, service_stop) = (peer.clone(), stop.clone());
     let service = {
         let watchdog = watchdog.clone();
         service_fn(move |request: http::Request<Incoming>| {
             let (handler, limits) = (Arc::clone(&handler), Arc::clone(&service_limits));
-            let stop = service_stop.clone();
+            let (peer, stop) = (service_peer.clone(), service_stop.clone());
             // Taken here and not inside the future: a request counts from the moment it is known.
             let busy = watchdog.request_begins();
             async move {
                 let unread = Unread::default();
                 // A client that waits to be told to go on sends nothing that could be discarded.
                 let waits = request.headers().contains_key(header::EXPECT);
-                let response = answer(&*handler, request, peer, unread.clone()).await;
+                let response = answer(&*handler, request, &peer, unread.clone()).await;
                 if waits {
                     unread.forget();
                 } else {
@@ -225,7 +250,7 @@ pub(crate) async fn serve<H, IO>(
             drive(connection, &watchdog, &limits, stop).await
         }
     };
-    tracing::debug!(peer = %peer.address, ?protocol, %outcome, "connection ended");
+    tracing::debug!(%peer, ?protocol, %outcome, "connection ended");
 }
 
 fn http1_builder(limits: &Limits) -> http1::Builder {
@@ -259,15 +284,14 @@ fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
 async fn answer<H: Handler>(
     handler: &H,
     request: http::Request<Incoming>,
-    peer: Peer,
+    peer: &Peer,
     unread: Unread,
 ) -> http::Response<AnswerBody> {
     let (head, body) = request.into_parts();
     let request = Request {
         head,
         body: RequestBody::wire(body, unread),
-        peer: peer.address,
-        secure: peer.secure,
+        peer: peer.clone(),
         client_certificate: None,
     };
     // An async block, so that a `handle` which panics before its first await is caught as well.
@@ -284,7 +308,7 @@ async fn answer<H: Handler>(
     match outcome {
         Some(response) => response,
         None => {
-            tracing::error!(peer = %peer.address, "a request handler panicked");
+            tracing::error!(%peer, "a request handler panicked");
             handler.panicked()
         }
     }
@@ -566,8 +590,7 @@ mod tests {
         let request = Request {
             head: head.body(()).unwrap().into_parts().0,
             body: RequestBody::memory("hunter2"),
-            peer: ([127, 0, 0, 1], 1).into(),
-            secure: true,
+            peer: Peer::new(([127, 0, 0, 1], 1).into(), true),
             client_certificate: None,
         };
         let shown = format!("{request:?} {:?}", request.body);

@@ -338,7 +338,7 @@ impl<H: Handler> Port<H> {
             tracing::debug!(peer = %address, %error, "cannot set TCP_NODELAY");
         }
         let Self { handler, limits, metrics, admission: _, acceptor, mut stop } = self;
-        let peer = Peer { address, secure: acceptor.is_some() };
+        let peer = Peer::new(address, acceptor.is_some());
         let Some(acceptor) = acceptor else {
             let io = TokioIo::new(stream);
             connection::serve(io, Protocol::Http1, peer, handler, limits, stop).await;

@@ -29,7 +29,7 @@ mod tls;
 pub use tls::{CertificateSlot, SelfSigned, TlsError, self_signed};
 
 mod connection;
-pub use connection::{Handler, HeadError, Request, check_head};
+pub use connection::{Handler, HeadError, Peer, Request, check_head};
 
 mod body;
 pub use body::{BodyError, RequestBody};

@@ -7,7 +7,13 @@
 mod commits;
 mod damage;
 mod disk;
+mod faults;
 mod luck;
+mod offline;
+#[path = "../disk-shim/src/record.rs"]
+mod record;
+mod recorder;
+mod script;
 mod site;
 mod start_stop;
 mod tree;

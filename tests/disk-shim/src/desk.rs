@@ -27,7 +27,7 @@ pub(crate) struct Desk {
     paths: HashMap<c_int, Vec<u8>>,
 }
 
-/// `DISK_SHIM_FAIL=NUMBER:ERRNO:once|on:changes|all`
+/// `DISK_SHIM_FAIL=NUMBER:ERRNO:once|on:changes|all`; with the error number 0 the process is killed.
 struct Fault {
     number: u64,
     errno: c_int,
@@ -53,6 +53,8 @@ enum Verdict {
     Fails(c_int),
     /// Half of it is done. So a disk runs full.
     Halved,
+    /// The process is killed; half of a write was done.
+    Dies,
 }
 
 pub(crate) fn is_watched(fd: c_int) -> bool {
@@ -100,6 +102,13 @@ pub(crate) fn set_errno(value: c_int) {
     unsafe { *libc::__errno_location() = value }
 }
 
+fn die() -> ! {
+    loop {
+        // SAFETY: a process may kill itself, and does not come back from it.
+        unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    }
+}
+
 impl Desk {
     fn new() -> Desk {
         let fault = setting("DISK_SHIM_FAIL").into_string().ok();
@@ -139,12 +148,19 @@ impl Desk {
         let answer = match verdict {
             Verdict::Done => work(&mut record),
             Verdict::Halved => {
-                record.data.truncate(record.data.len() / 2);
+                record.tear();
                 work(&mut record)
             }
             Verdict::Fails(error) => {
                 set_errno(error);
                 -1
+            }
+            Verdict::Dies => {
+                record.tear();
+                let is_torn = !record.data.is_empty() && record.kind == Kind::Write;
+                record.result = if is_torn { work(&mut record) } else { -i64::from(libc::EINTR) };
+                self.append(&record);
+                die()
             }
         };
         let error = errno();
@@ -166,7 +182,8 @@ impl Desk {
         let is_first = self.count == fault.number;
         let is_full = fault.goes_on && fault.errno == libc::ENOSPC;
         match () {
-            () if is_first && is_full && record.data.len() > 1 => Verdict::Halved,
+            () if is_first && fault.errno == 0 => Verdict::Dies,
+            () if is_first && is_full && record.can_tear() => Verdict::Halved,
             () if is_first || (fault.goes_on && self.count > fault.number) => {
                 Verdict::Fails(fault.errno)
             }

@@ -75,6 +75,8 @@ pub(crate) struct Record {
 /// The bytes before path and data: length, kind, injected, fd, result, a, b, length of the path.
 const HEAD: usize = 4 + 1 + 1 + 4 + 8 + 8 + 8 + 4;
 
+const PAGE: u64 = 4096;
+
 impl Record {
     /// An operation that has not been done yet.
     pub(crate) fn new(kind: Kind) -> Record {
@@ -98,6 +100,23 @@ impl Record {
         self.is_change() || matches!(self.kind, Kind::Open | Kind::Read)
     }
 
+    /// How much of a write there is when it is cut off at the page nearest to its middle. Neither a
+    /// kill nor a full disk cuts it elsewhere.
+    fn torn_length(&self) -> usize {
+        let middle = self.a + self.data.len() as u64 / 2;
+        usize::try_from((middle - middle % PAGE).saturating_sub(self.a)).unwrap_or(0)
+    }
+
+    /// Whether there is a page to cut it off at.
+    pub(crate) fn can_tear(&self) -> bool {
+        self.kind == Kind::Write && self.torn_length() > 0
+    }
+
+    /// Leaves what comes before that page.
+    pub(crate) fn tear(&mut self) {
+        self.data.truncate(self.torn_length());
+    }
+
     /// As it stands in a trace.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let length = (HEAD + self.path.len() + self.data.len()) as u32;
@@ -113,5 +132,29 @@ impl Record {
         bytes.extend(&self.path);
         bytes.extend(&self.data);
         bytes
+    }
+
+    /// The record that begins at `at`, which moves behind it; `None` where there is no whole one.
+    // For those who read a trace.
+    #[allow(dead_code)]
+    pub(crate) fn from_bytes(bytes: &[u8], at: &mut usize) -> Option<Record> {
+        let rest = bytes.get(*at..)?;
+        let number =
+            |from: usize| Some(u64::from_le_bytes(rest.get(from..from + 8)?.try_into().ok()?));
+        let short =
+            |from: usize| Some(u32::from_le_bytes(rest.get(from..from + 4)?.try_into().ok()?));
+        let whole = rest.get(..short(0)? as usize)?;
+        let (path, data) = whole.get(HEAD..)?.split_at_checked(short(HEAD - 4)? as usize)?;
+        *at += whole.len();
+        Some(Record {
+            kind: *KINDS.get(usize::from(whole[4]))?,
+            injected: whole[5] == 1,
+            fd: short(6)? as i32,
+            result: number(10)? as i64,
+            a: number(18)?,
+            b: number(26)?,
+            path: path.to_vec(),
+            data: data.to_vec(),
+        })
     }
 }

@@ -29,6 +29,9 @@ const LOCK: &str = "lock";
 /// A gibibyte: sled holds a batch in memory several times.
 const BATCH_BYTES: u64 = 1 << 30;
 
+/// What the name of a snapshot of sled's ends in until it is whole.
+const UNFINISHED: &str = "generating";
+
 const REMEDY: &str = "keep a copy of the data directory and restore it from a backup";
 
 /// A store on sled, which has the data directory to itself as long as it lives.
@@ -68,6 +71,7 @@ impl SledStore {
         if !folder.exists() {
             create_store(data_dir, &folder, &medium, cache_bytes)?;
         }
+        remove_unfinished(&folder)?;
         let db = open_when_free(&folder, cache_bytes)?;
         Ok(Self { db: Some(db), medium, path: data_dir.to_owned(), _lock: lock })
     }
@@ -197,6 +201,22 @@ fn create_store(
     sync_medium(medium, &beside).map_err(doing())?;
     std::fs::rename(&beside, folder).map_err(doing())?;
     medium.sync_all().map_err(doing())
+}
+
+/// Takes away what an opening that was cut off had begun.
+///
+/// sled writes a snapshot of its page table beside its place and renames it. Without this it would
+/// take half of one for a whole one, and refuse the store for ever. Nothing is lost with it: the
+/// snapshot before goes only when the new one is in place.
+fn remove_unfinished(folder: &Path) -> Result<(), StoreError> {
+    let doing = || StoreError::io(format!("remove what is unfinished in {}", folder.display()));
+    for entry in std::fs::read_dir(folder).map_err(doing())? {
+        let path = entry.map_err(doing())?.path();
+        if path.extension().is_some_and(|extension| extension == UNFINISHED) {
+            std::fs::remove_file(&path).map_err(doing())?;
+        }
+    }
+    Ok(())
 }
 
 /// Opens sled as soon as it lets itself in.

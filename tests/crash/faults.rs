@@ -5,15 +5,16 @@
 //! the operations, chosen by chance; `BOXWOOD_DISK_FAULTS=1` takes all of them (`make disk-faults`).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 
 use catalog::Catalog;
-use support::Server;
+use support::{Client, Server};
 
 use crate::luck::{Luck, variable};
 use crate::offline;
 use crate::record::Record;
 use crate::recorder::{Fault, Rig, What, plain_builder};
-use crate::script::{FIRST, Ledger, Outcome, SECOND, State, Step};
+use crate::script::{FIRST, Ledger, Outcome, SECOND, SMALL, State, Step};
 
 /// How many faults of each kind the usual run takes.
 const SAMPLE: u64 = 2;
@@ -54,28 +55,34 @@ fn a_medium_may_be_gone_from_any_operation_on() {
 }
 
 fn fail_one_after_the_other(what: What, goes_on: bool, reads_too: bool) {
+    let fault = |number| Fault { number, what, goes_on, reads_too };
     let catalog = builtin();
-    let mut luck = Luck::new();
-    let operations = count(&catalog, Fault { number: 0, what, goes_on, reads_too });
+    let operations = count(&catalog, fault(0));
     let takes_all = variable("BOXWOOD_DISK_FAULTS").is_some();
-    let stride = if takes_all { 1 } else { operations.div_ceil(SAMPLE) };
     let (mut tally, mut failures) = (Tally::default(), Vec::new());
-    let mut number = 1 + luck.below(stride);
-    // Up to a run that is over before: how many operations there are differs from run to run.
-    loop {
-        let fault = Fault { number, what, goes_on, reads_too };
+    for fault in numbers(operations, takes_all).map(fault) {
         match catch_unwind(AssertUnwindSafe(|| run(fault, &catalog, &mut tally))) {
-            Ok(true) => {}
-            Ok(false) => break,
+            // Up to a run that was over before: how many operations there are differs.
+            Ok(false) if takes_all => break,
+            Ok(_) => {}
             Err(_) => failures.push(fault),
         }
         // The evidence of a few is enough.
         assert!(failures.len() < 10, "not survived: {failures:#?}");
-        number += stride;
     }
     tally.report(operations);
     assert!(failures.is_empty(), "not survived: {failures:#?}");
-    assert!(number > operations / 2, "over at {number} of {operations}");
+    assert!(tally.hit > 0, "no fault came to pass");
+}
+
+/// All of them, or one by chance from each of several equal parts.
+fn numbers(operations: u64, takes_all: bool) -> Box<dyn Iterator<Item = u64>> {
+    if takes_all {
+        return Box::new(1..);
+    }
+    let mut luck = Luck::new();
+    let part = operations / SAMPLE;
+    Box::new((0..SAMPLE).map(move |index| 1 + index * part + luck.below(part)))
 }
 
 /// What became of the runs.
@@ -95,12 +102,18 @@ impl Tally {
     }
 }
 
-fn builtin() -> Catalog {
+pub(crate) fn builtin() -> Catalog {
     Catalog::builtin("sps-6.2").expect("it is built in").expect("it is right")
 }
 
 /// How many operations such a fault can be of; and that the script does what it is there for.
 fn count(catalog: &Catalog, fault: Fault) -> u64 {
+    static RECORDS: OnceLock<Vec<Record>> = OnceLock::new();
+    let records = RECORDS.get_or_init(|| undisturbed(catalog));
+    records.iter().filter(|record| fault.counts(record)).count() as u64
+}
+
+fn undisturbed(catalog: &Catalog) -> Vec<Record> {
     let rig = Rig::new();
     let mut ledger = Ledger::new();
     assert!(matches!(live(&rig, FIRST, None, &mut ledger), Life::Whole));
@@ -112,12 +125,12 @@ fn count(catalog: &Catalog, fault: Fault) -> u64 {
     assert!(matches!(live(&rig, SECOND, None, &mut ledger), Life::Whole));
     let state = offline::look(&rig.data(), catalog, &ledger).expect("it is in order");
     assert!(ledger.possible.contains(&state), "{state:?}");
-    counted(&rig, fault)
+    rig.records().into_iter().map(|(_, record)| record).collect()
 }
 
 /// How a daemon's life went.
 #[derive(Debug)]
-enum Life {
+pub(crate) enum Life {
     Whole,
     /// It did not start, and said why.
     NoStart,
@@ -169,7 +182,7 @@ fn counted(rig: &Rig, fault: Fault) -> u64 {
 }
 
 /// One daemon from its start to its end, with everything that is demanded of it on the way.
-fn live(rig: &Rig, steps: &[Step], fault: Option<Fault>, ledger: &mut Ledger) -> Life {
+pub(crate) fn live(rig: &Rig, steps: &[Step], fault: Option<Fault>, ledger: &mut Ledger) -> Life {
     ledger.starts(rig.position());
     let is_fatal = fault.is_some_and(|fault| fault.what == What::Kill);
     let mut server = match rig.builder(fault).try_start() {
@@ -205,7 +218,6 @@ fn follow(
     let mut admin = server.admin();
     let state = State::shown(&mut admin, &ledger.sizes);
     ledger.found(rig.position(), state);
-    let mut refused = false;
     let (confirm, steps) = match (state.awaits, ledger.has_token()) {
         (false, _) => (&[][..], steps),
         // First what was left open: nothing else is taken before.
@@ -213,28 +225,15 @@ fn follow(
         // Made, and never answered: it goes when its time has come.
         (true, false) => (&[][..], &[][..]),
     };
+    let mut refused = false;
     for step in confirm.iter().chain(steps) {
         match ledger.perform(*step, &mut admin, || rig.position()) {
-            Outcome::Acknowledged => {
-                assert!(!refused, "{fault:?}: {step:?} is taken after a write that failed");
-            }
+            Outcome::Acknowledged => {}
             Outcome::Refused(answer) => {
-                let fault = fault.expect("without a fault nothing is refused");
-                let message = answer.expect_error(503, "StoreUnavailable").at("/error/message");
-                assert!(message.as_str().is_some_and(|text| text.contains("restart")), "{message}");
-                let log = server.log();
-                assert!(
-                    log.contains(fault.sentence()),
-                    "{fault:?}: the log says why:\n{}",
-                    tail(&log)
-                );
-                if refused {
-                    // Reads go on, of what was there before, for others than the one that has it staged.
-                    let shown = State::shown(&mut server.admin(), &ledger.sizes);
-                    assert!(ledger.possible.contains(&Some(shown)), "{fault:?}: {shown:?}");
-                    break;
-                }
+                answer.expect_error(503, "StoreUnavailable");
+                refuses_from_now_on(rig, server, &mut admin, fault, ledger);
                 refused = true;
+                break;
             }
             Outcome::Lost(why) => {
                 let status = server.wait();
@@ -250,6 +249,30 @@ fn follow(
         (true, Some(0)) => Life::Refusing,
         (false, Some(0)) => Life::Whole,
         _ => panic!("{fault:?}: it does not stop in order: {status}"),
+    }
+}
+
+/// What is demanded of a daemon that has refused something: it says why, takes no more, and goes on
+/// showing what was there before.
+fn refuses_from_now_on(
+    rig: &Rig,
+    server: &Server,
+    admin: &mut Client,
+    fault: Option<Fault>,
+    ledger: &mut Ledger,
+) {
+    let fault = fault.expect("without a fault nothing is refused");
+    let log = server.log();
+    assert!(log.contains(fault.sentence()), "{fault:?}: the log says why:\n{}", tail(&log));
+    // For others than the one who has it staged.
+    let shown = State::shown(&mut server.admin(), &ledger.sizes);
+    assert!(ledger.possible.contains(&Some(shown)), "{fault:?}: {shown:?}");
+    match ledger.perform(SMALL, admin, || rig.position()) {
+        Outcome::Refused(answer) => {
+            let message = answer.expect_error(503, "StoreUnavailable").at("/error/message");
+            assert!(message.as_str().is_some_and(|text| text.contains("restart")), "{message}");
+        }
+        outcome => panic!("{fault:?}: after a write that failed: {outcome:?}"),
     }
 }
 

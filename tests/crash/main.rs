@@ -9,7 +9,9 @@ mod damage;
 mod disk;
 mod faults;
 mod luck;
+mod medium;
 mod offline;
+mod power;
 #[path = "../disk-shim/src/record.rs"]
 mod record;
 mod recorder;

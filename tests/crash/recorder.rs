@@ -89,11 +89,6 @@ impl Rig {
         assert!(unknown.is_empty(), "the model has to learn of these calls: {unknown:#?}");
         records
     }
-
-    /// Forgets the trace; the daemon must not run.
-    pub(crate) fn clear(&self) {
-        let _ = fs::remove_file(self.trace());
-    }
 }
 
 /// The same daemon, unwatched.

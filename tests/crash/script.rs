@@ -50,6 +50,8 @@ pub(crate) struct Ledger {
     pub(crate) sizes: BTreeMap<u64, usize>,
     /// The digests of revisions, as far as they were asked for.
     pub(crate) digests: BTreeMap<u64, String>,
+    /// Whether they are asked for.
+    pub(crate) asks_digests: bool,
     commits: u64,
     token: String,
 }
@@ -63,7 +65,8 @@ pub(crate) enum Outcome {
     Lost(io::Error),
 }
 
-const SMALL: Step = Step::Commit { bytes: 7, secret: false, awaits: false };
+/// The least that a commit can be.
+pub(crate) const SMALL: Step = Step::Commit { bytes: 7, secret: false, awaits: false };
 
 const fn large(bytes: usize) -> Step {
     Step::Commit { bytes, secret: false, awaits: false }
@@ -97,9 +100,16 @@ impl Ledger {
             possible,
             sizes: BTreeMap::from([(0, 0)]),
             digests: BTreeMap::new(),
+            asks_digests: false,
             commits: 0,
             token: String::new(),
         }
+    }
+
+    /// The same client before a medium of which this is known.
+    pub(crate) fn anew(&self, possible: Possible) -> Ledger {
+        let (sizes, commits) = (self.sizes.clone(), self.commits);
+        Ledger { possible, sizes, commits, ..Ledger::new() }
     }
 
     /// The first start commits the defaults.
@@ -189,7 +199,18 @@ impl Ledger {
         };
         self.possible = possible;
         self.moments.push((position(), self.possible.clone()));
+        if self.asks_digests && matches!(outcome, Outcome::Acknowledged) {
+            self.ask_digest(client);
+        }
         outcome
+    }
+
+    fn ask_digest(&mut self, client: &mut Client) {
+        let newest = self.possible.iter().flatten().map(|state| state.revision).max();
+        let newest = newest.unwrap_or_default();
+        let shown = client.get(&format!("/boxwood/v1/revisions/{newest}")).expect(200);
+        let digest = shown.at("/digest").as_str().unwrap_or_default().to_owned();
+        self.digests.insert(newest, digest);
     }
 }
 

@@ -142,14 +142,17 @@ impl Store for SledStore {
 
 impl Drop for SledStore {
     fn drop(&mut self) {
-        let db = self.db.take();
-        // sled flushes when it goes, and may panic as at any other time. What was acknowledged is
-        // on the medium already, so there is nothing to report.
-        _ = guarded("close the store", || {
-            drop(db);
-            Ok(())
-        });
+        // What was acknowledged is on the medium already, so there is nothing to report.
+        _ = self.db.take().map(close);
     }
+}
+
+/// Lets sled go, which flushes then, and may panic as at any other time.
+fn close(db: sled::Db) -> Result<(), StoreError> {
+    guarded("close the store", || {
+        drop(db);
+        Ok(())
+    })
 }
 
 fn take_lock(data_dir: &Path) -> Result<File, StoreError> {
@@ -196,8 +199,10 @@ fn create_store(
     }
     create_folder(&beside)?;
     let db = open_sled(&beside, cache_bytes)?;
-    guarded("make the store", || db.flush())?;
-    drop(db);
+    let flushed = guarded("make the store", || db.flush());
+    // Whatever came of it: sled panics where a sync fails while it goes.
+    let closed = close(db);
+    flushed.and(closed)?;
     sync_medium(medium, &beside).map_err(doing())?;
     std::fs::rename(&beside, folder).map_err(doing())?;
     medium.sync_all().map_err(doing())
@@ -315,7 +320,17 @@ fn panicked(doing: &str, panic: &(dyn Any + Send)) -> StoreError {
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .and_then(|text| text.lines().next())
         .unwrap_or("no reason given");
+    if let Some(source) = system_error(message) {
+        return StoreError::Io { doing: doing.to_owned(), source };
+    }
     StoreError::damaged(format!("could not {doing}: sled stopped with {message:?}"), REMEDY)
+}
+
+/// What the system said, if that is what sled stopped at: a full disk is no damage.
+fn system_error(message: &str) -> Option<std::io::Error> {
+    let (_, rest) = message.split_once("Os { code: ")?;
+    let (code, _) = rest.split_once(',')?;
+    code.parse().ok().map(std::io::Error::from_raw_os_error)
 }
 
 thread_local! {
@@ -364,6 +379,18 @@ mod tests {
         assert!(sentence(|| panic!("plain")).contains("plain"));
         assert!(sentence(|| std::panic::panic_any(7)).contains("no reason given"));
         assert!(!QUIET.get(), "later panics are shown again");
+    }
+
+    #[test]
+    fn a_panic_over_an_error_of_the_system_is_one() {
+        let full = || std::io::Error::from(rustix::io::Errno::NOSPC);
+        let error = guarded("try it", || -> Result<(), _> { panic!("on an Err: {:?}", full()) });
+        match error {
+            Err(StoreError::Io { source, .. }) => {
+                assert_eq!(source.to_string(), full().to_string())
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

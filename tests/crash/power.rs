@@ -9,10 +9,11 @@
 //! The usual run takes some moments, chosen by chance; `BOXWOOD_POWER_CUTS` says how many images
 //! there are to be (`make power-cuts`).
 
-use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 
 use catalog::Catalog;
+use tempfile::TempDir;
 
 use crate::faults::{Life, builtin, live};
 use crate::luck::{Luck, variable};
@@ -66,13 +67,25 @@ fn cut_one(catalog: &Catalog, images: u64, luck: &mut Luck) {
         played = moment + 1;
         let cut = CUTS[luck.below(CUTS.len() as u64) as usize];
         durable += u64::from(medium.is_durable());
-        let target = rig.evidence().join("image");
-        medium.leave(&target, cut, luck);
-        let image = Image { folder: &target, moment, cut, position: records[moment].0 };
-        image.check(catalog, &ledger, number % STARTED == 0);
-        fs::remove_dir_all(&target).expect("an image can be removed");
+        let folder = image_folder();
+        let seed = luck.next();
+        medium.leave(folder.path(), cut, &mut Luck::seeded(seed));
+        let image = Image { folder: folder.path(), moment, cut, position: records[moment].0 };
+        let check = || image.check(catalog, &ledger, number % STARTED == 0);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(check)) {
+            // As it was before it was opened.
+            medium.leave(&rig.evidence().join("image"), cut, &mut Luck::seeded(seed));
+            resume_unwind(panic);
+        }
     }
     assert!(durable < images / 2, "at {durable} of {images} moments there was nothing to lose");
+}
+
+/// In memory where there is such a place: opening a store syncs, for which nothing waits here.
+fn image_folder() -> TempDir {
+    let mut builder = tempfile::Builder::new();
+    let builder = builder.prefix("boxwood-image-");
+    builder.tempdir_in("/dev/shm").or_else(|_| builder.tempdir()).expect("a folder can be made")
 }
 
 /// The lives of three daemons, the second of which is killed.

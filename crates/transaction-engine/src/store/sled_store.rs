@@ -18,6 +18,7 @@ use std::sync::Once;
 
 use super::folder::create_folder;
 use super::layout::CHUNK_BYTES;
+use super::sled_flush::flush;
 use super::{Batch, Limits, Scan, Store, StoreError};
 
 /// The folder of sled's files below the data directory.
@@ -104,7 +105,7 @@ impl Store for SledStore {
     fn sync(&self) -> Result<(), StoreError> {
         let db = self.db()?;
         // Hands everything to the kernel, and on Linux no further.
-        guarded("flush the store", || db.flush())?;
+        guarded("flush the store", || flush(db))?;
         sync_medium(&self.medium, &self.path.join(FOLDER))
             .map_err(StoreError::io(format!("sync the data directory {}", self.path.display())))
     }
@@ -147,11 +148,13 @@ impl Drop for SledStore {
     }
 }
 
-/// Lets sled go, which flushes then, and may panic as at any other time.
+/// Lets sled go, which flushes then, and may panic as at any other time. It may also wait for ever,
+/// but not when everything was flushed before, or something failed before.
 fn close(db: sled::Db) -> Result<(), StoreError> {
     guarded("close the store", || {
+        let flushed = flush(&db);
         drop(db);
-        Ok(())
+        flushed
     })
 }
 
@@ -199,10 +202,8 @@ fn create_store(
     }
     create_folder(&beside)?;
     let db = open_sled(&beside, cache_bytes)?;
-    let flushed = guarded("make the store", || db.flush());
-    // Whatever came of it: sled panics where a sync fails while it goes.
-    let closed = close(db);
-    flushed.and(closed)?;
+    // sled panics where a sync fails while it goes.
+    close(db)?;
     sync_medium(medium, &beside).map_err(doing())?;
     std::fs::rename(&beside, folder).map_err(doing())?;
     medium.sync_all().map_err(doing())

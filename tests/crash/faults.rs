@@ -12,7 +12,7 @@ use support::{Client, Server};
 
 use crate::luck::{Luck, variable};
 use crate::offline;
-use crate::record::Record;
+use crate::record::{Counted, Record};
 use crate::recorder::{Fault, Rig, What, plain_builder};
 use crate::script::{FIRST, Ledger, Outcome, SECOND, SMALL, State, Step};
 
@@ -21,41 +21,46 @@ const SAMPLE: u64 = 2;
 
 #[test]
 fn any_operation_may_fail_once() {
-    fail_one_after_the_other(What::Error, false, false);
+    fail_one_after_the_other(What::Error, false, Counted::Changes);
 }
 
 #[test]
 fn a_medium_may_fail_from_any_operation_on() {
-    fail_one_after_the_other(What::Error, true, false);
+    fail_one_after_the_other(What::Error, true, Counted::Changes);
 }
 
 #[test]
 fn any_operation_may_find_the_medium_full() {
-    fail_one_after_the_other(What::Full, false, false);
+    fail_one_after_the_other(What::Full, false, Counted::Changes);
 }
 
 #[test]
 fn a_medium_may_be_full_from_any_operation_on() {
-    fail_one_after_the_other(What::Full, true, false);
+    fail_one_after_the_other(What::Full, true, Counted::Changes);
 }
 
 #[test]
 fn any_operation_may_be_the_last_before_a_kill() {
-    fail_one_after_the_other(What::Kill, false, false);
+    fail_one_after_the_other(What::Kill, false, Counted::Changes);
 }
 
 #[test]
 fn any_operation_that_reads_may_fail_once_as_well() {
-    fail_one_after_the_other(What::Error, false, true);
+    fail_one_after_the_other(What::Error, false, Counted::All);
 }
 
 #[test]
 fn a_medium_may_be_gone_from_any_operation_on() {
-    fail_one_after_the_other(What::Error, true, true);
+    fail_one_after_the_other(What::Error, true, Counted::All);
 }
 
-fn fail_one_after_the_other(what: What, goes_on: bool, reads_too: bool) {
-    let fault = |number| Fault { number, what, goes_on, reads_too };
+#[test]
+fn any_sync_of_the_file_system_may_fail_once() {
+    fail_one_after_the_other(What::Error, false, Counted::Syncs);
+}
+
+fn fail_one_after_the_other(what: What, goes_on: bool, counted: Counted) {
+    let fault = |number| Fault { number, what, goes_on, counted };
     let catalog = builtin();
     let operations = count(&catalog, fault(0));
     let takes_all = variable("BOXWOOD_DISK_FAULTS").is_some();
@@ -110,7 +115,7 @@ pub(crate) fn builtin() -> Catalog {
 fn count(catalog: &Catalog, fault: Fault) -> u64 {
     static RECORDS: OnceLock<Vec<Record>> = OnceLock::new();
     let records = RECORDS.get_or_init(|| undisturbed(catalog));
-    records.iter().filter(|record| fault.counts(record)).count() as u64
+    records.iter().filter(|record| fault.counted.takes(record)).count() as u64
 }
 
 fn undisturbed(catalog: &Catalog) -> Vec<Record> {
@@ -178,7 +183,7 @@ impl Tally {
 }
 
 fn counted(rig: &Rig, fault: Fault) -> u64 {
-    rig.records().iter().filter(|(_, record)| fault.counts(record)).count() as u64
+    rig.records().iter().filter(|(_, record)| fault.counted.takes(record)).count() as u64
 }
 
 /// One daemon from its start to its end, with everything that is demanded of it on the way.

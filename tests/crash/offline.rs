@@ -82,18 +82,28 @@ fn open(data: &Path, catalog: &Catalog) -> Result<Option<Opened>, StoreError> {
     RevisionLog::open(Box::new(store), Some(checkpoints), catalog.skeleton()).map(Some)
 }
 
-/// Whether secrets that were committed can be opened: the key is there, and is the right one.
+/// Whether the key and the password's hash are whole where they are there. Where anything was
+/// committed the key has to be: without it no secret could be opened.
 ///
 /// # Errors
 ///
-/// What is wrong with it.
-pub(crate) fn look_at_key(data: &Path) -> Result<(), String> {
+/// What is wrong with them.
+pub(crate) fn look_at_private_files(data: &Path, is_used: bool) -> Result<(), String> {
     let (key, check) = (data.join("secret.key"), data.join("secret.check"));
-    if !key.exists() {
+    if key.exists() {
+        let sealer = Sealer::from_file(&key, &check).map_err(|error| error.to_string())?;
+        if check.exists() {
+            sealer.keep_check(&check).map_err(|error| error.to_string())?;
+        }
+    } else if is_used || check.exists() {
         return Err("there is no key".to_owned());
     }
-    let sealer = Sealer::from_file(&key, &check).map_err(|error| error.to_string())?;
-    sealer.keep_check(&check).map_err(|error| error.to_string())
+    match std::fs::read_to_string(data.join("administrator.hash")) {
+        Ok(hash) if !(hash.starts_with("$argon2id$") && hash.ends_with('\n')) => {
+            Err(format!("half a hash: {hash:?}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {

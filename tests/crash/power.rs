@@ -7,7 +7,7 @@
 //! then, perhaps with the one request that was under way.
 //!
 //! The usual run takes some moments, chosen by chance; `BOXWOOD_POWER_CUTS` says how many images
-//! there are to be (`make power-cuts`).
+//! there are to be.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::faults::{Life, builtin, live};
 use crate::luck::{Luck, variable};
 use crate::medium::{CUTS, Cut, Medium};
 use crate::offline;
-use crate::record::{Kind, Record};
+use crate::record::{Counted, Kind, Record};
 use crate::recorder::{Fault, Rig, What, plain_builder};
 use crate::script::{FIRST, Ledger, Outcome, Possible, SECOND, SMALL, State};
 
@@ -94,7 +94,7 @@ fn record(rig: &Rig, ledger: &mut Ledger, luck: &mut Luck) {
     assert!(matches!(first, Life::Whole), "{first:?}");
     // In the start, between two commits, or in one.
     let number = 1 + luck.below(60);
-    let kill = Fault { number, what: What::Kill, goes_on: false, reads_too: false };
+    let kill = Fault { number, what: What::Kill, goes_on: false, counted: Counted::Changes };
     live(rig, SECOND, Some(kill), ledger);
     let third = live(rig, SECOND, None, ledger);
     assert!(matches!(third, Life::Whole), "{third:?}");
@@ -137,9 +137,8 @@ impl Image<'_> {
             assert!(possible.contains(&state), "{when}: {state:?} is none of {possible:?}");
             // What was read once is read again, whatever the opening itself wrote.
             assert_eq!(offline::look(&data, catalog, ledger), Ok(state), "{when}: opened twice");
-            if state.is_some() {
-                offline::look_at_key(&data).unwrap_or_else(|why| panic!("{when}: {why}"));
-            }
+            let keys = offline::look_at_private_files(&data, state.is_some());
+            keys.unwrap_or_else(|why| panic!("{when}: {why}"));
         }
         if starts {
             self.start(ledger, possible.clone());

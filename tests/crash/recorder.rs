@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use support::{Evidence, Server, ServerBuilder, binary};
 
-use crate::record::{Kind, Record};
+use crate::record::{Counted, Kind, Record};
 
 /// A medium of its own, in an evidence directory of its own.
 #[derive(Debug)]
@@ -20,8 +20,8 @@ pub(crate) struct Fault {
     pub(crate) what: What,
     /// Whether all later ones fail as well.
     pub(crate) goes_on: bool,
-    /// Whether reads and opening for reading are counted too.
-    pub(crate) reads_too: bool,
+    /// Which operations are counted.
+    pub(crate) counted: Counted,
 }
 
 /// How an operation goes wrong.
@@ -119,13 +119,12 @@ impl Fault {
             What::Kill => 0,
         };
         let length = if self.goes_on { "on" } else { "once" };
-        let which = if self.reads_too { "all" } else { "changes" };
+        let which = match self.counted {
+            Counted::Changes => "changes",
+            Counted::All => "all",
+            Counted::Syncs => "syncs",
+        };
         format!("{}:{errno}:{length}:{which}", self.number)
-    }
-
-    /// Whether it is one of those that are counted.
-    pub(crate) fn counts(self, record: &Record) -> bool {
-        if self.reads_too { record.can_fail() } else { record.is_change() }
     }
 
     /// What the system says of it, as a person reads it.

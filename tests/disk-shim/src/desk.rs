@@ -8,7 +8,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use libc::{c_int, c_long};
 
-use crate::record::{Kind, Record};
+use crate::record::{Counted, Kind, Record};
 
 /// Whether a descriptor is of a file that is watched. Without a lock, since a signal handler may
 /// write to a pipe while the thread below it holds ours. Descriptors beyond are not looked at.
@@ -27,12 +27,12 @@ pub(crate) struct Desk {
     paths: HashMap<c_int, Vec<u8>>,
 }
 
-/// `DISK_SHIM_FAIL=NUMBER:ERRNO:once|on:changes|all`; with the error number 0 the process is killed.
+/// `DISK_SHIM_FAIL=NUMBER:ERRNO:once|on:changes|all|syncs`; with the error number 0 the process is killed.
 struct Fault {
     number: u64,
     errno: c_int,
     goes_on: bool,
-    changes_only: bool,
+    counted: Counted,
 }
 
 impl Fault {
@@ -42,7 +42,7 @@ impl Fault {
             number: parts.next()?.parse().ok()?,
             errno: parts.next()?.parse().ok()?,
             goes_on: parts.next()? == "on",
-            changes_only: parts.next()? == "changes",
+            counted: Counted::parse(parts.next()?),
         })
     }
 }
@@ -175,7 +175,7 @@ impl Desk {
 
     fn judge(&mut self, record: &Record) -> Verdict {
         let Some(fault) = &self.fault else { return Verdict::Done };
-        if !(if fault.changes_only { record.is_change() } else { record.can_fail() }) {
+        if !fault.counted.takes(record) {
             return Verdict::Done;
         }
         self.count += 1;

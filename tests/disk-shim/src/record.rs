@@ -72,6 +72,35 @@ pub(crate) struct Record {
     pub(crate) data: Vec<u8>,
 }
 
+/// Which operations are counted until one is to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counted {
+    /// Those that change something or make it durable.
+    Changes,
+    /// Those and reads.
+    All,
+    /// Syncs of the whole file system alone.
+    Syncs,
+}
+
+impl Counted {
+    pub(crate) fn parse(text: &str) -> Counted {
+        match text {
+            "changes" => Counted::Changes,
+            "syncs" => Counted::Syncs,
+            _ => Counted::All,
+        }
+    }
+
+    pub(crate) fn takes(self, record: &Record) -> bool {
+        match self {
+            Counted::Changes => record.is_change(),
+            Counted::All => record.is_change() || matches!(record.kind, Kind::Open | Kind::Read),
+            Counted::Syncs => record.kind == Kind::SyncSystem,
+        }
+    }
+}
+
 /// The bytes before path and data: length, kind, injected, fd, result, a, b, length of the path.
 const HEAD: usize = 4 + 1 + 1 + 4 + 8 + 8 + 8 + 4;
 
@@ -93,11 +122,6 @@ impl Record {
             Kind::Start | Kind::Close | Kind::Read | Kind::Unknown => false,
             _ => true,
         }
-    }
-
-    /// Whether a medium could fail it.
-    pub(crate) fn can_fail(&self) -> bool {
-        self.is_change() || matches!(self.kind, Kind::Open | Kind::Read)
     }
 
     /// How much of a write there is when it is cut off at the page nearest to its middle. Neither a

@@ -208,7 +208,10 @@ impl Ledger {
     fn ask_digest(&mut self, client: &mut Client) {
         let newest = self.possible.iter().flatten().map(|state| state.revision).max();
         let newest = newest.unwrap_or_default();
-        let shown = client.get(&format!("/boxwood/v1/revisions/{newest}")).expect(200);
+        let path = format!("/boxwood/v1/revisions/{newest}");
+        // The daemon may be killed before it answers; the next step finds out.
+        let Ok(shown) = client.request("GET", &path).try_send() else { return };
+        let shown = shown.expect(200);
         let digest = shown.at("/digest").as_str().unwrap_or_default().to_owned();
         self.digests.insert(newest, digest);
     }

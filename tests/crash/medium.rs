@@ -413,3 +413,92 @@ fn put(path: &Path, content: &[u8]) {
     let file = options.write(true).create_new(true).mode(0o600).open(path);
     file.and_then(|mut file| file.write_all(content)).expect("a file can be written");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A medium with an open file of so many bytes, of which nothing is durable, and its folder.
+    fn with_file(length: usize) -> Medium {
+        let mut medium = Medium::new(Path::new("/m"));
+        medium.apply(&Record { path: b"/m".to_vec(), result: 4, ..Record::new(Kind::Open) });
+        let path = b"/m/f".to_vec();
+        medium.apply(&Record { path, a: O_CREAT | 1, result: 3, ..Record::new(Kind::Open) });
+        write(&mut medium, 0, &vec![b'a'; length]);
+        medium
+    }
+
+    fn write(medium: &mut Medium, at: u64, data: &[u8]) {
+        let data = data.to_vec();
+        medium.apply(&Record { fd: 3, a: at, data, ..Record::new(Kind::Write) });
+    }
+
+    fn sync(medium: &mut Medium, fd: i32) {
+        medium.apply(&Record { fd, ..Record::new(Kind::Sync) });
+    }
+
+    /// The file after a power cut, if it is there.
+    fn left(medium: &Medium, cut: Cut, seed: u64) -> Option<Vec<u8>> {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        medium.leave(folder.path(), cut, &mut Luck::seeded(seed));
+        fs::read(folder.path().join("f")).ok()
+    }
+
+    #[test]
+    fn a_name_is_as_durable_as_its_folder_and_content_as_its_file() {
+        let mut medium = with_file(1000);
+        sync(&mut medium, 3);
+        assert_eq!(left(&medium, Cut::Lost, 1), None);
+        sync(&mut medium, 4);
+        assert_eq!(left(&medium, Cut::Lost, 1), Some(vec![b'a'; 1000]));
+        assert!(medium.is_durable());
+        write(&mut medium, 990, &[b'b'; 20]);
+        // A sync that failed, and one of a part, are none.
+        medium.apply(&Record { fd: 3, result: -5, ..Record::new(Kind::Sync) });
+        medium.apply(&Record { fd: 3, ..Record::new(Kind::SyncRange) });
+        assert!(!medium.is_durable());
+        assert_eq!(left(&medium, Cut::Lost, 1), Some(vec![b'a'; 1000]));
+        assert_eq!(left(&medium, Cut::Kept, 1).map(|bytes| bytes.len()), Some(1010));
+    }
+
+    #[test]
+    fn sectors_are_whole_and_come_in_any_order() {
+        let mut medium = with_file(4 * SECTOR);
+        sync(&mut medium, 3);
+        sync(&mut medium, 4);
+        write(&mut medium, 0, &[b'b'; 4 * SECTOR]);
+        write(&mut medium, 10, &[b'c'; 10]);
+        let mut seen = BTreeSet::new();
+        for seed in 0..1500 {
+            let bytes = medium.nodes[1].left(Cut::Sectors, &mut Luck::seeded(seed));
+            let (first, rest) = bytes.split_at(SECTOR);
+            let is_after = first[0] == b'b';
+            // The second write has the first one below it.
+            assert!(is_after || first[10] == b'a', "{first:?}");
+            assert!(first[20..].iter().all(|byte| *byte == first[0]));
+            let rest: Vec<u8> = rest.chunks(SECTOR).map(|sector| sector[0]).collect();
+            for (sector, byte) in bytes[SECTOR..].chunks(SECTOR).zip(&rest) {
+                assert!(sector.iter().all(|other| other == byte));
+            }
+            seen.insert((first[0], first[10], rest));
+        }
+        // Three ways for the first, two for each of the others.
+        assert_eq!(seen.len(), 3 * 8);
+    }
+
+    #[test]
+    fn names_change_in_order() {
+        let mut medium = with_file(1);
+        medium.apply(&Record { fd: 4, ..Record::new(Kind::SyncSystem) });
+        let (path, data) = (b"/m/f".to_vec(), b"/m/g".to_vec());
+        medium.apply(&Record { path, data, ..Record::new(Kind::Rename) });
+        medium.apply(&Record { path: b"/m/g".to_vec(), ..Record::new(Kind::Unlink) });
+        let mut seen = BTreeSet::new();
+        for seed in 0..50 {
+            let folder = tempfile::tempdir().expect("a folder can be made");
+            medium.leave(folder.path(), Cut::Sectors, &mut Luck::seeded(seed));
+            seen.insert(["f", "g"].map(|name| folder.path().join(name).exists()));
+        }
+        assert_eq!(seen, BTreeSet::from([[true, false], [false, true], [false, false]]));
+    }
+}

@@ -11,7 +11,6 @@
 //! goes on answering reads from what was durable before. A restart reads the truth.
 
 use std::collections::HashSet;
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,6 +26,7 @@ use super::recover::{self, Beyond, Chain, Verified};
 use super::side::{self, Answer, Awaiting, SideChange, SideView, Slot, Tag};
 use super::witness::Seen;
 use super::{Batch, Store, StoreError};
+use crate::error::chain;
 use crate::revision::{RevisionInfo, RevisionNumber, RevisionRecord, Timestamp};
 
 /// At most so many records are taken away in one batch, and so many of their chunks.
@@ -170,7 +170,7 @@ impl RevisionLog {
         self.side.store(Arc::new(view));
         if let Err(error) = noted {
             // This commit is durable, but the medium begins to fail: it is the last one.
-            tracing::error!(error = &error as &dyn Error, "no further commits are taken");
+            tracing::error!(error = chain(&error), "no further commits are taken");
             self.poisoned.store(true, Ordering::Release);
         }
         Ok(())

@@ -31,6 +31,8 @@ mod folder;
 
 pub mod sled_store;
 
+mod sled_flush;
+
 pub mod mem_store;
 
 pub use checkpoint::CheckpointDir;

@@ -300,6 +300,7 @@ fn find_base(
     warnings: &mut Vec<String>,
 ) -> Result<Checkpoint, StoreError> {
     let head = chain.head_number();
+    let mut unread = None;
     if let Some(dir) = checkpoints {
         let numbers = dir.numbers()?;
         if let Some(newest) = numbers.last().filter(|newest| **newest > head) {
@@ -313,15 +314,21 @@ fn find_base(
             match dir.read(number, skeleton) {
                 Ok(checkpoint) => return Ok(checkpoint),
                 Err(error @ StoreError::NoPlace { .. }) => return Err(error),
-                Err(error) => warnings.push(with_cause(&error)),
+                Err(error) => {
+                    warnings.push(with_cause(&error));
+                    unread = Some(error).filter(|error| matches!(error, StoreError::Io { .. }));
+                }
             }
         }
     }
     if chain.oldest > FIRST {
-        return Err(damaged(format!(
-            "its oldest revision is {}, and no good checkpoint covers what came before",
-            chain.oldest
-        )));
+        // What the system does not let us read is not damaged by that.
+        return Err(unread.unwrap_or_else(|| {
+            damaged(format!(
+                "its oldest revision is {}, and no good checkpoint covers what came before",
+                chain.oldest
+            ))
+        }));
     }
     Ok(Checkpoint { number: RevisionNumber::ZERO, chain: GENESIS, tree: skeleton.clone() })
 }

@@ -18,6 +18,7 @@ use std::sync::Once;
 
 use super::folder::create_folder;
 use super::layout::CHUNK_BYTES;
+use super::sled_flush::flush;
 use super::{Batch, Limits, Scan, Store, StoreError};
 
 /// The folder of sled's files below the data directory.
@@ -28,6 +29,9 @@ const LOCK: &str = "lock";
 
 /// A gibibyte: sled holds a batch in memory several times.
 const BATCH_BYTES: u64 = 1 << 30;
+
+/// What the name of a snapshot of sled's ends in until it is whole.
+const UNFINISHED: &str = "generating";
 
 const REMEDY: &str = "keep a copy of the data directory and restore it from a backup";
 
@@ -68,6 +72,7 @@ impl SledStore {
         if !folder.exists() {
             create_store(data_dir, &folder, &medium, cache_bytes)?;
         }
+        remove_unfinished(&folder)?;
         let db = open_when_free(&folder, cache_bytes)?;
         Ok(Self { db: Some(db), medium, path: data_dir.to_owned(), _lock: lock })
     }
@@ -100,7 +105,7 @@ impl Store for SledStore {
     fn sync(&self) -> Result<(), StoreError> {
         let db = self.db()?;
         // Hands everything to the kernel, and on Linux no further.
-        guarded("flush the store", || db.flush())?;
+        guarded("flush the store", || flush(db))?;
         sync_medium(&self.medium, &self.path.join(FOLDER))
             .map_err(StoreError::io(format!("sync the data directory {}", self.path.display())))
     }
@@ -138,14 +143,19 @@ impl Store for SledStore {
 
 impl Drop for SledStore {
     fn drop(&mut self) {
-        let db = self.db.take();
-        // sled flushes when it goes, and may panic as at any other time. What was acknowledged is
-        // on the medium already, so there is nothing to report.
-        _ = guarded("close the store", || {
-            drop(db);
-            Ok(())
-        });
+        // What was acknowledged is on the medium already, so there is nothing to report.
+        _ = self.db.take().map(close);
     }
+}
+
+/// Lets sled go, which flushes then, and may panic as at any other time. It may also wait for ever,
+/// but not when everything was flushed before, or something failed before.
+fn close(db: sled::Db) -> Result<(), StoreError> {
+    guarded("close the store", || {
+        let flushed = flush(&db);
+        drop(db);
+        flushed
+    })
 }
 
 fn take_lock(data_dir: &Path) -> Result<File, StoreError> {
@@ -192,11 +202,27 @@ fn create_store(
     }
     create_folder(&beside)?;
     let db = open_sled(&beside, cache_bytes)?;
-    guarded("make the store", || db.flush())?;
-    drop(db);
+    // sled panics where a sync fails while it goes.
+    close(db)?;
     sync_medium(medium, &beside).map_err(doing())?;
     std::fs::rename(&beside, folder).map_err(doing())?;
     medium.sync_all().map_err(doing())
+}
+
+/// Takes away what an opening that was cut off had begun.
+///
+/// sled writes a snapshot of its page table beside its place and renames it. Without this it would
+/// take half of one for a whole one, and refuse the store for ever. Nothing is lost with it: the
+/// snapshot before goes only when the new one is in place.
+fn remove_unfinished(folder: &Path) -> Result<(), StoreError> {
+    let doing = || StoreError::io(format!("remove what is unfinished in {}", folder.display()));
+    for entry in std::fs::read_dir(folder).map_err(doing())? {
+        let path = entry.map_err(doing())?.path();
+        if path.extension().is_some_and(|extension| extension == UNFINISHED) {
+            std::fs::remove_file(&path).map_err(doing())?;
+        }
+    }
+    Ok(())
 }
 
 /// Opens sled as soon as it lets itself in.
@@ -295,7 +321,17 @@ fn panicked(doing: &str, panic: &(dyn Any + Send)) -> StoreError {
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .and_then(|text| text.lines().next())
         .unwrap_or("no reason given");
+    if let Some(source) = system_error(message) {
+        return StoreError::Io { doing: doing.to_owned(), source };
+    }
     StoreError::damaged(format!("could not {doing}: sled stopped with {message:?}"), REMEDY)
+}
+
+/// What the system said, if that is what sled stopped at: a full disk is no damage.
+fn system_error(message: &str) -> Option<std::io::Error> {
+    let (_, rest) = message.split_once("Os { code: ")?;
+    let (code, _) = rest.split_once(',')?;
+    code.parse().ok().map(std::io::Error::from_raw_os_error)
 }
 
 thread_local! {
@@ -344,6 +380,18 @@ mod tests {
         assert!(sentence(|| panic!("plain")).contains("plain"));
         assert!(sentence(|| std::panic::panic_any(7)).contains("no reason given"));
         assert!(!QUIET.get(), "later panics are shown again");
+    }
+
+    #[test]
+    fn a_panic_over_an_error_of_the_system_is_one() {
+        let full = || std::io::Error::from(rustix::io::Errno::NOSPC);
+        let error = guarded("try it", || -> Result<(), _> { panic!("on an Err: {:?}", full()) });
+        match error {
+            Err(StoreError::Io { source, .. }) => {
+                assert_eq!(source.to_string(), full().to_string())
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

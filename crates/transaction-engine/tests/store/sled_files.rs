@@ -45,6 +45,22 @@ fn a_place_that_cannot_be_a_directory_is_named() {
     assert!(error.to_string().contains(file.to_str().unwrap()), "{error}");
 }
 
+#[test]
+fn an_opening_that_was_cut_off_is_made_good_by_the_next() {
+    let history = History::of(5, 5);
+    let dir = written(&history);
+    let folder = dir.path().join("revisions.sled");
+    // Newer than the one that is whole, as far as its name says.
+    let unfinished = folder.join("snap.7FFFFFFFFFFFFFFF.generating");
+    for content in ["", "half of a snapshot, and no more of it"] {
+        std::fs::write(&unfinished, content).unwrap();
+        let (log, recovered) = reopen(dir.path()).unwrap();
+        assert_holds(&log, &recovered, &history, 5);
+        drop(log);
+        assert!(!unfinished.exists());
+    }
+}
+
 /// A directory with a past of many commits, closed properly.
 fn written(history: &History) -> TempDir {
     let dir = tempfile::tempdir().unwrap();

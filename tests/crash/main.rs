@@ -7,6 +7,8 @@
 mod commits;
 mod damage;
 mod disk;
+#[cfg(debug_assertions)]
+mod failpoints;
 mod luck;
 mod site;
 mod start_stop;

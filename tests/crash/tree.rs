@@ -28,7 +28,11 @@ impl Tree {
     /// - secrets can still be opened, where there is one to which a rule applies;
     /// - it can be changed.
     pub(crate) fn of(server: &Server) -> Tree {
-        let mut admin = server.admin();
+        Tree::seen_by(&mut server.admin())
+    }
+
+    /// The same for one who is logged in already, and has no transaction open.
+    pub(crate) fn seen_by(admin: &mut Client) -> Tree {
         let health = admin.get("/boxwood/v1/health").expect(200);
         assert_eq!((health.at("/status"), health.at("/store")), (json!("ok"), json!("ok")));
         admin.get("/boxwood/v1/ready").expect(200);
@@ -39,7 +43,7 @@ impl Tree {
         assert_eq!(config_hash.len(), 32, "{info}");
 
         let mut bodies = BTreeMap::new();
-        walk(&mut admin, "/api/configuration", &mut bodies);
+        walk(admin, "/api/configuration", &mut bodies);
         for (path, body) in &bodies {
             let mut references = Vec::new();
             references_in(body, &mut references);
@@ -63,7 +67,7 @@ impl Tree {
             assert_eq!(staged.at("/meta/changes"), "/api/transaction/changes", "{staged}");
         }
         admin.rollback().expect(200);
-        let revision = revision(&mut admin);
+        let revision = revision(admin);
         Tree { revision, config_hash, bodies }
     }
 

@@ -19,6 +19,7 @@ use std::sync::Once;
 use super::folder::create_folder;
 use super::layout::CHUNK_BYTES;
 use super::{Batch, Limits, Scan, Store, StoreError};
+use crate::failpoint::{Point, reach, skips};
 
 /// The folder of sled's files below the data directory.
 const FOLDER: &str = "revisions.sled";
@@ -66,6 +67,7 @@ impl SledStore {
             .map_err(StoreError::io(format!("open the data directory {}", data_dir.display())))?;
         expect_space(&medium)?;
         if !folder.exists() {
+            reach(Point::StoreBegun);
             create_store(data_dir, &folder, &medium, cache_bytes)?;
         }
         let db = open_when_free(&folder, cache_bytes)?;
@@ -101,6 +103,10 @@ impl Store for SledStore {
         let db = self.db()?;
         // Hands everything to the kernel, and on Linux no further.
         guarded("flush the store", || db.flush())?;
+        reach(Point::StoreFlushed);
+        if skips(Point::StoreFlushed) {
+            return Ok(());
+        }
         sync_medium(&self.medium, &self.path.join(FOLDER))
             .map_err(StoreError::io(format!("sync the data directory {}", self.path.display())))
     }
@@ -192,10 +198,13 @@ fn create_store(
     }
     create_folder(&beside)?;
     let db = open_sled(&beside, cache_bytes)?;
+    reach(Point::StoreHalfMade);
     guarded("make the store", || db.flush())?;
     drop(db);
     sync_medium(medium, &beside).map_err(doing())?;
+    reach(Point::StoreMade);
     std::fs::rename(&beside, folder).map_err(doing())?;
+    reach(Point::StoreMoved);
     medium.sync_all().map_err(doing())
 }
 

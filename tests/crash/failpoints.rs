@@ -21,8 +21,9 @@ use serde_json::{Value, json};
 use support::{Client, Response, Server, ServerBuilder};
 use transaction_engine::failpoint::Point;
 
+use crate::luck::variable;
 use crate::site::{Site, copy};
-use crate::tree::Tree;
+use crate::tree::{Tree, messages};
 use crate::writer::Part;
 
 /// What is going on when the daemon dies.
@@ -67,10 +68,10 @@ const fn scenarios(point: Point) -> &'static [Scenario] {
         Point::StartRecovered | Point::StartSettled => {
             &[S::FirstStart, S::LaterStart, S::OverdueStart]
         }
-        Point::CommitChecked
-        | Point::CommitDurable
-        | Point::CommitClosed
-        | Point::CommitAnswered => &[S::FirstStart, S::Commit, S::ConfirmedCommit],
+        Point::CommitChecked | Point::CommitDurable => {
+            &[S::FirstStart, S::Commit, S::ConfirmedCommit]
+        }
+        Point::CommitClosed | Point::CommitAnswered => &[S::Commit, S::ConfirmedCommit],
         Point::LogBatched | Point::StoreFlushed | Point::LogNoted => {
             &[S::FirstStart, S::OverdueStart, S::Commit, S::Confirm, S::Cancel]
         }
@@ -148,9 +149,14 @@ fn visits(scenario: Scenario, point: Point) -> &'static [u64] {
         (_, Point::TaskDone) => &[2],
         // The commit itself comes before what undoes it.
         (S::Expiry, Point::CommitVisible | Point::CommitApplied) => &[2],
-        (S::Checkpoints | S::Shortening, _) => &[1, 2],
+        (S::Checkpoints | S::Shortening, _) if is_long() => &[1, 2],
         _ => &[1],
     }
+}
+
+/// Whether more kills were asked for than usual.
+fn is_long() -> bool {
+    variable("BOXWOOD_CRASH_KILLS").is_some_and(|kills| kills > 50)
 }
 
 /// Does something for each point, and each visit, of a scenario.
@@ -314,19 +320,6 @@ fn number_in(tree: &Tree) -> u64 {
     let number = number.expect("a commit set it");
     assert_eq!(timeout, Some(100 + number), "a commit is there by halves");
     number
-}
-
-/// The messages of all revisions, oldest first; each is there and can be read.
-fn messages(client: &mut Client, tree: &Tree) -> Vec<String> {
-    let page = client.get("/boxwood/v1/revisions?limit=500").expect(200).json();
-    let oldest = page["meta"]["oldest"].as_u64().expect("there is an oldest one");
-    let items = page["items"].as_array().expect("there are items");
-    let numbers: Vec<u64> = items.iter().filter_map(|item| item["revision"].as_u64()).collect();
-    assert!(numbers.iter().copied().eq((oldest..=tree.revision).rev()), "{oldest}: {numbers:?}");
-    for number in numbers {
-        client.get(&format!("/boxwood/v1/revisions/{number}")).expect(200);
-    }
-    items.iter().rev().map(|item| item["message"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
 /// Commit number 2 is undone, once, by a revision that says why.

@@ -10,6 +10,8 @@ mod disk;
 #[cfg(debug_assertions)]
 mod failpoints;
 mod luck;
+mod mount;
+mod power_cut;
 mod site;
 mod start_stop;
 mod tree;

@@ -77,6 +77,19 @@ impl Tree {
     }
 }
 
+/// The messages of all revisions, oldest first; each is there and can be read.
+pub(crate) fn messages(client: &mut Client, tree: &Tree) -> Vec<String> {
+    let page = client.get("/boxwood/v1/revisions?limit=500").expect(200).json();
+    let oldest = page["meta"]["oldest"].as_u64().expect("there is an oldest one");
+    let items = page["items"].as_array().expect("there are items");
+    let numbers: Vec<u64> = items.iter().filter_map(|item| item["revision"].as_u64()).collect();
+    assert!(numbers.iter().copied().eq((oldest..=tree.revision).rev()), "{oldest}: {numbers:?}");
+    for number in numbers {
+        client.get(&format!("/boxwood/v1/revisions/{number}")).expect(200);
+    }
+    items.iter().rev().map(|item| item["message"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
 fn walk(client: &mut Client, path: &str, bodies: &mut BTreeMap<String, Value>) {
     let answer = client.get(path);
     if answer.status == 405 {

@@ -48,6 +48,8 @@ pub(crate) struct Writer {
     parts: Vec<Part>,
     explicit_open: bool,
     luck: Luck,
+    /// How long the bodies are that may have any length; of some random length else.
+    padding: Option<usize>,
     /// The number of the last commit that was tried; it is somewhere in each body.
     number: u64,
     /// What the last acknowledged commit set.
@@ -64,11 +66,17 @@ impl Writer {
             parts: parts.to_vec(),
             explicit_open,
             luck: Luck::seeded(luck.next()),
+            padding: None,
             number: 0,
             acknowledged: Bodies::new(),
             in_doubt: None,
             commits: 0,
         }
+    }
+
+    /// With bodies of this length, where a body may have any.
+    pub(crate) fn padded(self, bytes: usize) -> Writer {
+        Writer { padding: Some(bytes), ..self }
     }
 
     /// Commits until there is no answer.
@@ -96,7 +104,9 @@ impl Writer {
         }
         let mut bodies = Bodies::new();
         for part in &self.parts {
-            let (path, body) = part.stage(client, self.number, &mut self.luck)?;
+            // From a part of a chunk of the store to many of them.
+            let padding = self.padding.unwrap_or_else(|| 1 << self.luck.below(17));
+            let (path, body) = part.stage(client, self.number, padding)?;
             bodies.insert(path, body);
         }
         let message = format!("commit {}", self.number);
@@ -171,12 +181,12 @@ impl Part {
         format!("{MANAGEMENT}/{name}")
     }
 
-    /// Stages a body with `number` in it, and returns its path and how it must be shown.
+    /// Stages a body with `number` in it, as long as that if it may be, and returns its path and how it must be shown.
     fn stage(
         self,
         client: &mut Client,
         number: u64,
-        luck: &mut Luck,
+        padding: usize,
     ) -> io::Result<(String, Value)> {
         let body = match self {
             Part::Health => json!({
@@ -192,10 +202,9 @@ impl Part {
                 "used_space_ratio_limit": number % 101,
             }),
             Part::Web => json!({ "timeout": 100 + number % 600 }),
-            // From a part of a chunk of the store to many of them.
             Part::Syslog => json!({
                 "number": number,
-                "padding": "x".repeat(1 << luck.below(17)),
+                "padding": "x".repeat(padding),
                 "servers": [{ "port": 514, "protocol": "tcp" }],
             }),
             Part::Mail => json!({

@@ -2,10 +2,10 @@
 
 use support::Server;
 
-use super::{Base, Scenario, armed, died_at, dies, each_point, messages, reopen, tidy};
+use super::{Base, Scenario, armed, died_at, dies, each_point, reopen, tidy};
 use crate::luck::Luck;
 use crate::site::files;
-use crate::tree::Tree;
+use crate::tree::{Tree, messages};
 use crate::writer::{ALL, Progress, Writer};
 
 /// More than any of these points is away.

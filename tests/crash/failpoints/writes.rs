@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 use support::Client;
 
 use super::{
-    Base, CONFIRMATION, Fate, Scenario, TAGS, TRANSACTION, armed, dies, each_point, fate, messages,
+    Base, CONFIRMATION, Fate, Scenario, TAGS, TRANSACTION, armed, dies, each_point, fate,
     number_in, post, reopen, stage, tidy,
 };
-use crate::tree::{Tree, revision};
+use crate::tree::{Tree, messages, revision};
 
 const KEY: &str = "the same request";
 const WHY: &str = "under way";

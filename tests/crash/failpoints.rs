@@ -160,12 +160,12 @@ fn is_long() -> bool {
 }
 
 /// Does something for each point, and each visit, of a scenario.
+#[expect(clippy::print_stdout, reason = "shown when the test fails")]
 fn each_point(scenario: Scenario, mut trial: impl FnMut(Point, &str)) {
     let mut points = 0;
     for point in Point::ALL.iter().filter(|point| scenarios(**point).contains(&scenario)) {
         for visit in visits(scenario, *point) {
             let failpoint = format!("{}@{visit}", point.name());
-            // Shown when the test fails.
             println!("{scenario:?}: {failpoint}");
             trial(*point, &failpoint);
         }

@@ -232,8 +232,10 @@ mod armed {
             for point in Point::ALL {
                 assert_eq!(parse(point.name()).unwrap().point, *point);
             }
-            let counted = parse("log.synced@3").unwrap();
-            assert!(matches!(counted.effect, Effect::Kill(count) if count.into_inner() == 3));
+            let Effect::Kill(count) = parse("log.synced@3").unwrap().effect else {
+                panic!("it is no kill")
+            };
+            assert_eq!(count.into_inner(), 3);
             assert!(matches!(parse("skip:store.flushed").unwrap().effect, Effect::Skip));
             for bad in ["", "log.syncd", "log.synced@", "log.synced@0", "skip:log.synced"] {
                 parse(bad).expect_err(bad);

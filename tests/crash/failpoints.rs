@@ -58,7 +58,8 @@ const fn scenarios(point: Point) -> &'static [Scenario] {
         | Point::FormatWritten
         | Point::NoteMade
         | Point::NoteSized => &[S::FirstStart],
-        Point::FileWritten
+        Point::FileMade
+        | Point::FileWritten
         | Point::FileSynced
         | Point::FileMoved
         | Point::RecoveryRead
@@ -94,6 +95,7 @@ const fn scenarios(point: Point) -> &'static [Scenario] {
         }
         Point::UndoPrepared | Point::UndoDurable => &[S::OverdueStart, S::Cancel, S::Expiry],
         Point::CheckpointBegun
+        | Point::CheckpointMade
         | Point::CheckpointWritten
         | Point::CheckpointSynced
         | Point::CheckpointMoved
@@ -140,7 +142,7 @@ fn visits(scenario: Scenario, point: Point) -> &'static [u64] {
     use Scenario as S;
     match (scenario, point) {
         // The key of secrets, its check, the administrator's password.
-        (S::FirstStart, Point::FileWritten | Point::FileSynced | Point::FileMoved) => &[1, 2, 3],
+        (S::FirstStart, Point::FileMade | Point::FileMoved) => &[1, 2, 3],
         // What is there already is synced before anything else is done.
         (S::FirstStart, Point::StoreFlushed) => &[1, 2],
         (S::LaterStart, _) => &[1],

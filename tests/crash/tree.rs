@@ -77,17 +77,25 @@ impl Tree {
     }
 }
 
-/// The messages of all revisions, oldest first; each is there and can be read.
+/// The messages of all revisions, newest first, without a gap; what is listed was read and its hash
+/// checked.
 pub(crate) fn messages(client: &mut Client, tree: &Tree) -> Vec<String> {
-    let page = client.get("/boxwood/v1/revisions?limit=500").expect(200).json();
-    let oldest = page["meta"]["oldest"].as_u64().expect("there is an oldest one");
-    let items = page["items"].as_array().expect("there are items");
-    let numbers: Vec<u64> = items.iter().filter_map(|item| item["revision"].as_u64()).collect();
-    assert!(numbers.iter().copied().eq((oldest..=tree.revision).rev()), "{oldest}: {numbers:?}");
-    for number in numbers {
-        client.get(&format!("/boxwood/v1/revisions/{number}")).expect(200);
+    let (mut numbers, mut messages, mut oldest) = (Vec::new(), Vec::new(), None);
+    let mut next = Some("/boxwood/v1/revisions?limit=500".to_owned());
+    while let Some(page) = next {
+        let page = client.get(&page).expect(200).json();
+        for item in page["items"].as_array().expect("there are items") {
+            numbers.push(item["revision"].as_u64().expect("a revision has a number"));
+            messages.push(item["message"].as_str().unwrap_or_default().to_owned());
+        }
+        oldest = page["meta"]["oldest"].as_u64();
+        next = page["meta"]["next"].as_str().map(str::to_owned);
     }
-    items.iter().rev().map(|item| item["message"].as_str().unwrap_or_default().to_owned()).collect()
+    let has_gap = numbers.windows(2).any(|pair| pair[0] != pair[1] + 1);
+    assert!(!has_gap && numbers.first() == Some(&tree.revision), "{numbers:?}");
+    // Meanwhile some may have been taken away.
+    assert!(numbers.last().copied() <= oldest, "{numbers:?} begin after {oldest:?}");
+    messages
 }
 
 fn walk(client: &mut Client, path: &str, bodies: &mut BTreeMap<String, Value>) {

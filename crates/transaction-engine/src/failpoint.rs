@@ -44,6 +44,8 @@ points! {
     NoteMade "note.made",
     /// The note has its length, and its folder is not synced.
     NoteSized "note.sized",
+    /// A private file is made, beside its place, and empty.
+    FileMade "file.made",
     /// A private file is written, beside its place.
     FileWritten "file.written",
     /// A private file is on the medium, beside its place.
@@ -100,6 +102,8 @@ points! {
     // The background.
     /// A checkpoint is due, and nothing of it is written.
     CheckpointBegun "checkpoint.begun",
+    /// It is made, beside its place, and empty.
+    CheckpointMade "checkpoint.made",
     /// It is written, beside its place.
     CheckpointWritten "checkpoint.written",
     /// It is on the medium, beside its place.

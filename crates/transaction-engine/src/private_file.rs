@@ -21,6 +21,7 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let beside = path.with_file_name(name);
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    reach(Point::FileMade);
     file.write_all(content)?;
     reach(Point::FileWritten);
     file.sync_all()?;

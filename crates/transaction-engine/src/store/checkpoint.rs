@@ -251,6 +251,7 @@ fn write_file(
         .mode(0o600)
         .open(path)
         .map_err(doing())?;
+    reach(Point::CheckpointMade);
     let mut out = Hashing { out: BufWriter::with_capacity(1 << 20, file), hasher: Hasher::new() };
     let mut buffer = Vec::new();
     let header = Header {

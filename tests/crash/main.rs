@@ -2,7 +2,8 @@
 //!
 //! Kill moments are chosen relative to what was observed, and at random; a failure prints its seed,
 //! and `BOXWOOD_CRASH_SEED` plays the same choices again. `BOXWOOD_CRASH_KILLS` raises the number of
-//! kills under commits (`make crash`).
+//! kills under commits (`make crash`). In a debug build it is also killed at every step that has a
+//! name, and `make power-cut` takes the power away instead.
 
 mod commits;
 mod damage;

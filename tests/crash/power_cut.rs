@@ -24,7 +24,7 @@ use crate::luck::{Luck, timed, variable};
 use crate::mount::{Mount, run};
 use crate::site::Site;
 use crate::tree::{Tree, messages, revision};
-use crate::writer::{ALL, Part, Progress, Writer};
+use crate::writer::{ALL, Part, Progress, Watched, Writer};
 
 /// In all, and of each kind.
 fn cuts() -> u64 {
@@ -67,11 +67,12 @@ fn a_first_start_that_loses_power_is_made_good_by_the_next() {
         let builder = disk.builder(&site);
         let mut server = builder.spawn();
         pause(luck.within(start_time * 6 / 5));
-        early += u64::from(server.stdout().is_empty());
+        let is_early = server.stdout().is_empty();
+        early += u64::from(is_early);
         // Once it said that it was ready, its password is kept.
-        let next = match server.stdout().is_empty() {
-            true => builder.clone(),
-            false => builder.clone().env_remove("BOXWOOD_ADMIN_PASSWORD"),
+        let next = match is_early {
+            true => builder,
+            false => builder.env_remove("BOXWOOD_ADMIN_PASSWORD"),
         };
         disk.cut(&mut server);
         assert_eq!(Tree::of(&next.start()).revision, 1, "the defaults are committed once");
@@ -87,7 +88,7 @@ fn the_method_notices_a_missing_sync() {
     use transaction_engine::failpoint::Point;
     let mut luck = Luck::new();
     let trials = cuts().div_ceil(2);
-    let mut lost = 0;
+    let (mut lost, mut refused) = (0, 0);
     for n in 0..trials {
         let (site, mut writers) = four_writers(&mut luck, 1 << 10);
         let mut disk = Disk::new(&site, FileSystem::of(n));
@@ -95,13 +96,22 @@ fn the_method_notices_a_missing_sync() {
         let builder = disk.quiet_builder(&site);
         let mut server = builder.clone().env("BOXWOOD_FAILPOINT", skipping).start();
         disk.cut_under_commits(&mut server, &mut writers, &mut luck);
-        lost += u64::from(match builder.try_start() {
-            Ok(server) => revision(&mut server.admin()) < 1 + commits(&writers),
-            Err(_) => true,
-        });
+        match builder.try_start() {
+            Ok(server) => {
+                let head = revision(&mut server.admin());
+                lost += u64::from(head < 1 + commits(&writers));
+            }
+            Err(exit) => {
+                assert!(exit.stderr.contains("damaged"), "{}", exit.stderr);
+                refused += 1;
+            }
+        }
     }
-    report(&format!("without its sync {lost} of {trials} cuts lost something"));
-    assert!(lost > 0, "nobody would notice a missing sync");
+    report(&format!(
+        "without its sync {lost} of {trials} cuts lost commits, {refused} left a store that is \
+         refused as damaged"
+    ));
+    assert!(lost + refused > 0, "nobody would notice a missing sync");
 }
 
 fn four_writers(luck: &mut Luck, bytes: usize) -> (Site, Vec<Writer>) {
@@ -147,6 +157,7 @@ fn cut_again_and_again(prepare: impl Fn(&mut Luck) -> (Site, Vec<Writer>)) {
             revision += commits(&writers) - before + more;
             assert_eq!(tree.revision, revision, "each commit is a revision, once");
             let _ = messages(&mut admin, &tree);
+            writers.iter().for_each(|writer| writer.ask_again(&mut admin));
             landed += more;
             done += 1;
         }
@@ -267,12 +278,13 @@ impl Disk {
         // One by one: only so many passwords are checked at once.
         let clients: Vec<Client> = writers.iter().map(|_| server.admin()).collect();
         thread::scope(|scope| {
+            let watched = Watched { server, progress };
             for (writer, client) in writers.iter_mut().zip(clients) {
                 scope.spawn(move || writer.run(client, progress));
             }
             pause(Duration::from_millis(150 + luck.below(1350)));
             progress.killed.store(true, Ordering::SeqCst);
-            self.cut(server);
+            self.cut(watched.server);
         });
     }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Client, RequestBuilder, Response};
+use support::{Client, RequestBuilder, Response, Server, Signal};
 
 use crate::luck::{Luck, timed};
 
@@ -23,6 +24,21 @@ pub(crate) struct Progress {
     pub(crate) commit_micros: AtomicU64,
     /// From now on it is no fault when there is no answer.
     pub(crate) killed: AtomicBool,
+}
+
+/// A daemon under writers. It is killed when its test fails, as they would go on for ever.
+pub(crate) struct Watched<'a> {
+    pub(crate) server: &'a mut Server,
+    pub(crate) progress: &'a Progress,
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.progress.killed.store(true, Ordering::SeqCst);
+            self.server.signal(Signal::KILL);
+        }
+    }
 }
 
 /// A part of the configuration, of which a writer has some to itself.
@@ -48,10 +64,14 @@ pub(crate) struct Writer {
     parts: Vec<Part>,
     explicit_open: bool,
     luck: Luck,
+    /// By what its commits are recognised when they are sent again.
+    key: u64,
     /// How long the bodies are that may have any length; of some random length else.
     padding: Option<usize>,
     /// The number of the last commit that was tried; it is somewhere in each body.
     number: u64,
+    /// The number of the last commit that is there, as far as that is known.
+    there: Option<u64>,
     /// What the last acknowledged commit set.
     pub(crate) acknowledged: Bodies,
     /// What a commit set that was sent and not answered.
@@ -66,8 +86,10 @@ impl Writer {
             parts: parts.to_vec(),
             explicit_open,
             luck: Luck::seeded(luck.next()),
+            key: luck.next(),
             padding: None,
             number: 0,
+            there: None,
             acknowledged: Bodies::new(),
             in_doubt: None,
             commits: 0,
@@ -109,14 +131,12 @@ impl Writer {
             let (path, body) = part.stage(client, self.number, padding)?;
             bodies.insert(path, body);
         }
-        let message = format!("commit {}", self.number);
-        let command = json!({ "status": "commit", "message": message });
         progress.sent.fetch_add(1, Ordering::SeqCst);
-        let (outcome, taken) =
-            timed(|| answer(client.request("PUT", "/api/transaction").json(&command), 200));
+        let (outcome, taken) = timed(|| answer(self.command(client, self.number), 200));
         match outcome {
             Ok(_) => {
                 self.acknowledged = bodies;
+                self.there = Some(self.number);
                 self.commits += 1;
                 progress.commit_micros.store(taken.as_micros() as u64, Ordering::SeqCst);
                 progress.acknowledged.fetch_add(1, Ordering::SeqCst);
@@ -126,6 +146,23 @@ impl Writer {
                 self.in_doubt = Some(bodies);
                 Err(why)
             }
+        }
+    }
+
+    fn command<'a>(&self, client: &'a mut Client, number: u64) -> RequestBuilder<'a> {
+        // No other writer has this one.
+        let key = format!("commit {number} of {}", self.key);
+        let command = json!({ "status": "commit", "message": format!("commit {number}") });
+        client.request("PUT", "/api/transaction").header("Idempotency-Key", &key).json(&command)
+    }
+
+    /// Sends the last commit that is there once more, as one who got no answer would: it is
+    /// answered as before, and not made again.
+    pub(crate) fn ask_again(&self, client: &mut Client) {
+        if let Some(number) = self.there {
+            let before = crate::tree::revision(client);
+            self.command(client, number).send().expect(200);
+            assert_eq!(crate::tree::revision(client), before, "a commit was made twice");
         }
     }
 
@@ -141,6 +178,7 @@ impl Writer {
         if let Some(doubted) = doubted {
             if is_there(&doubted) {
                 self.acknowledged = doubted;
+                self.there = Some(self.number);
                 return true;
             }
             assert!(

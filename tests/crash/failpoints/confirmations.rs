@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use support::Client;
 
 use super::{
-    Base, CONFIRMATION, Scenario, armed, commit_within, dies, each_point, fate, is_undone,
+    Base, CONFIRMATION, Scenario, armed, commit_unconfirmed, dies, each_point, fate, is_undone,
     number_in, post, reopen, tidy,
 };
 use crate::tree::Tree;
@@ -53,7 +53,7 @@ fn a_commit_that_expires_is_undone_once_wherever_that_dies() {
     each_point(Scenario::Expiry, |point, failpoint| {
         let builder = base.builder();
         let mut server = armed(&builder, failpoint).start();
-        commit_within(&mut server.admin(), 1);
+        commit_unconfirmed(&mut server.admin());
         dies(&mut server, failpoint);
         is_undone(&mut reopen(&builder, point).admin(), &base, "Not confirmed in time");
         tidy(&base);

@@ -1,6 +1,6 @@
 # The front door. Each target is a line or two; the work is cargo's.
 .DEFAULT_GOAL := help
-.PHONY: help run check test quick crash disk-faults bench bench-instructions docs generated
+.PHONY: help run check test quick crash disk-faults power-cut bench bench-instructions docs generated
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1#/p' $(MAKEFILE_LIST) | awk -F '#' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -22,11 +22,15 @@ quick: ## Unit tests alone
 
 crash: ## The crash tests with 500 kills and 5000 power cuts instead of the usual few
 	cargo build --quiet --package boxwood --package disk-shim
-	BOXWOOD_CRASH_KILLS=500 BOXWOOD_POWER_CUTS=5000 cargo test --quiet --package boundary-tests --test crash
+	BOXWOOD_CRASH_KILLS=500 BOXWOOD_REPLAY_CUTS=5000 cargo test --quiet --package boundary-tests --test crash
 
 disk-faults: ## Fail each operation on files, one by one, in eight ways (a quarter of an hour)
 	cargo build --quiet --package boxwood --package disk-shim
 	BOXWOOD_DISK_FAULTS=1 cargo test --quiet --package boundary-tests --test crash faults -- --nocapture
+
+power-cut: ## Cut the power under load, some two minutes; needs root and loop devices (BOXWOOD_POWER_CUTS=100)
+	cargo build --quiet --package boxwood
+	cargo test --quiet --package boundary-tests --test crash power_cut -- --ignored --show-output
 
 bench: ## Measure speed and memory as ratios, a few minutes (ARGS="--only reads", "--quick")
 	cargo build --quiet --release --package boxwood

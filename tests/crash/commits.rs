@@ -8,7 +8,7 @@ use support::Server;
 use crate::luck::{Luck, dither, variable, watch_for};
 use crate::site::Site;
 use crate::tree::{Tree, revision};
-use crate::writer::{ALL, Part, Progress, Writer};
+use crate::writer::{ALL, Part, Progress, Watched, Writer};
 
 /// Half of what was asked for goes to each of the two modes.
 fn kills() -> u64 {
@@ -50,7 +50,8 @@ fn kill_again_and_again(site: &Site, mut writers: Vec<Writer>, mut luck: Luck) {
         let seen = kill_under_commits(&mut server, &mut writers, &mut luck);
 
         server = site.builder().start();
-        let tree = Tree::of(&server);
+        let mut admin = server.admin();
+        let tree = Tree::seen_by(&mut admin);
         doubted += writers.iter().filter(|writer| writer.in_doubt.is_some()).count() as u64;
         let more = writers.iter_mut().map(|writer| u64::from(writer.settle(&tree))).sum::<u64>();
         landed += more;
@@ -59,6 +60,8 @@ fn kill_again_and_again(site: &Site, mut writers: Vec<Writer>, mut luck: Luck) {
         assert_eq!(tree.revision, expected_revision, "each commit is a revision, once");
         let load = &tree.body(&Part::Health.path())["maximum_load1"];
         assert!(seen <= load.as_u64().unwrap_or(0), "{seen} was visible, {load} is there");
+
+        writers.iter().for_each(|writer| writer.ask_again(&mut admin));
 
         // Sessions end with the process, and their transactions and locks with them.
         server
@@ -87,6 +90,7 @@ fn kill_under_commits(server: &mut Server, writers: &mut [Writer], luck: &mut Lu
     let url = Part::Health.path();
 
     thread::scope(|scope| {
+        let watched = Watched { server, progress };
         let mut running: Vec<_> = writers
             .iter_mut()
             .zip(clients)
@@ -111,7 +115,7 @@ fn kill_under_commits(server: &mut Server, writers: &mut [Writer], luck: &mut Lu
         });
         dither(luck.within(progress.commit_time() * 3 / 2));
         progress.killed.store(true, Ordering::SeqCst);
-        server.kill();
+        watched.server.kill();
         for thread in running {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         }

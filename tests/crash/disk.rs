@@ -6,14 +6,14 @@
 use std::cell::Cell;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::json;
 use support::{Server, ServerBuilder, binary, wait_for_value};
 
 use crate::luck::Luck;
+use crate::mount::{Mount, run};
 use crate::site::Site;
 use crate::tree::Tree;
 use crate::writer::{ALL, Part, Progress, Writer};
@@ -130,10 +130,10 @@ fn a_file_that_may_not_grow_stops_commits_and_loses_none() {
 #[test]
 fn a_full_disk_stops_commits_and_loses_none() {
     let site = Site::new();
-    let Some(disk) = Mount::tmpfs(&site.evidence().join("disk"), "24m") else { return };
-    let data = disk.path.join("data");
+    let Some(disk) = mount_tmpfs(&site.evidence().join("disk"), "24m") else { return };
+    let data = disk.path().join("data");
     let builder = site.builder_in(&data);
-    let ballast = disk.path.join("ballast");
+    let ballast = disk.path().join("ballast");
     let fail = |_: &Server| fill(&ballast);
     fail_and_recover(&builder, fail, || remove(&ballast), || (), &["No space left on device"]);
 
@@ -156,9 +156,9 @@ fn a_full_disk_stops_commits_and_loses_none() {
 #[test]
 fn a_first_start_on_a_full_disk_says_so_and_the_next_one_works() {
     let site = Site::new();
-    let Some(disk) = Mount::tmpfs(&site.evidence().join("disk"), "24m") else { return };
-    let builder = site.builder_in(&disk.path.join("data"));
-    let ballast = disk.path.join("ballast");
+    let Some(disk) = mount_tmpfs(&site.evidence().join("disk"), "24m") else { return };
+    let builder = site.builder_in(&disk.path().join("data"));
+    let ballast = disk.path().join("ballast");
     // From nothing at all to nearly enough.
     for free in [0, 8 << 10, 64 << 10, 512 << 10, 2 << 20] {
         fill(&ballast);
@@ -179,8 +179,8 @@ fn a_sync_that_fails_stops_commits_and_loses_none() {
     let site = Site::new();
     // A file system that takes everything, on an image that cannot: what the kernel accepted turns
     // out to be unwritable when it is synced.
-    let Some(below) = Mount::tmpfs(&site.evidence().join("below"), "32m") else { return };
-    let image = below.path.join("image");
+    let Some(below) = mount_tmpfs(&site.evidence().join("below"), "32m") else { return };
+    let image = below.path().join("image");
     let made = fs::File::create(&image).and_then(|file| file.set_len(256 << 20));
     made.expect("an image can be made");
     let image_text = image.to_str().expect("a path is text");
@@ -189,9 +189,9 @@ fn a_sync_that_fails_stops_commits_and_loses_none() {
         return;
     }
     let point = site.evidence().join("disk");
-    let Some(disk) = Mount::image(&image, &point) else { return };
-    let builder = site.builder_in(&disk.path.join("data"));
-    let ballast = below.path.join("ballast");
+    let Some(disk) = mount_image(&image, &point) else { return };
+    let builder = site.builder_in(&disk.path().join("data"));
+    let ballast = below.path().join("ballast");
     let fail = |_: &Server| fill(&ballast);
     let disk = Cell::new(Some(disk));
     let replace = || {
@@ -200,7 +200,7 @@ fn a_sync_that_fails_stops_commits_and_loses_none() {
         // And what the old device could not write may be held against the new mount of it.
         let copy = site.evidence().join("image");
         fs::copy(&image, &copy).expect("an image can be copied");
-        let mounted = Mount::image(&copy, &point).expect("what could be mounted once can be again");
+        let mounted = mount_image(&copy, &point).expect("what could be mounted once can be again");
         disk.set(Some(mounted));
     };
     fail_and_recover(
@@ -232,49 +232,17 @@ fn remove(path: &Path) {
     fs::remove_file(path).expect("ballast can be removed");
 }
 
-/// A mounted file system, until it is dropped.
-#[derive(Debug)]
-struct Mount {
-    path: PathBuf,
+/// `None`, with a word about it, where mounts are not allowed.
+fn mount(path: &Path, arguments: &[&str]) -> Option<Mount> {
+    Mount::at(path, arguments)
+        .inspect_err(|why| skipped(&format!("mounting is not permitted here: {why}")))
+        .ok()
 }
 
-impl Mount {
-    /// `None`, with a word about it, where mounts are not allowed.
-    fn tmpfs(path: &Path, size: &str) -> Option<Mount> {
-        Mount::at(path, &["-t", "tmpfs", "-o", &format!("size={size},mode=0700"), "tmpfs"])
-    }
-
-    fn image(image: &Path, path: &Path) -> Option<Mount> {
-        Mount::at(path, &["-o", "loop", image.to_str().expect("a path is text")])
-    }
-
-    fn at(path: &Path, arguments: &[&str]) -> Option<Mount> {
-        fs::create_dir_all(path).expect("a directory can be made");
-        let path_text = path.to_str().expect("a path is text");
-        match run("mount", &[arguments, &[path_text]].concat()) {
-            Ok(()) => Some(Mount { path: path.to_owned() }),
-            Err(why) => {
-                skipped(&format!("mounting is not permitted here: {why}"));
-                None
-            }
-        }
-    }
+fn mount_tmpfs(path: &Path, size: &str) -> Option<Mount> {
+    mount(path, &["-t", "tmpfs", "-o", &format!("size={size},mode=0700"), "tmpfs"])
 }
 
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let path = self.path.to_str().expect("a path is text");
-        if run("umount", &[path]).is_err() {
-            // The daemon of a failed test may still have it open.
-            let _ = run("umount", &["-l", path]);
-        }
-    }
-}
-
-fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
-    let output = Command::new(program).args(arguments).output().map_err(|why| why.to_string())?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
-    }
+fn mount_image(image: &Path, path: &Path) -> Option<Mount> {
+    mount(path, &["-o", "loop", image.to_str().expect("a path is text")])
 }

@@ -28,7 +28,11 @@ impl Tree {
     /// - secrets can still be opened, where there is one to which a rule applies;
     /// - it can be changed.
     pub(crate) fn of(server: &Server) -> Tree {
-        let mut admin = server.admin();
+        Tree::seen_by(&mut server.admin())
+    }
+
+    /// The same for one who is logged in already, and has no transaction open.
+    pub(crate) fn seen_by(admin: &mut Client) -> Tree {
         let health = admin.get("/boxwood/v1/health").expect(200);
         assert_eq!((health.at("/status"), health.at("/store")), (json!("ok"), json!("ok")));
         admin.get("/boxwood/v1/ready").expect(200);
@@ -39,7 +43,7 @@ impl Tree {
         assert_eq!(config_hash.len(), 32, "{info}");
 
         let mut bodies = BTreeMap::new();
-        walk(&mut admin, "/api/configuration", &mut bodies);
+        walk(admin, "/api/configuration", &mut bodies);
         for (path, body) in &bodies {
             let mut references = Vec::new();
             references_in(body, &mut references);
@@ -63,7 +67,7 @@ impl Tree {
             assert_eq!(staged.at("/meta/changes"), "/api/transaction/changes", "{staged}");
         }
         admin.rollback().expect(200);
-        let revision = revision(&mut admin);
+        let revision = revision(admin);
         Tree { revision, config_hash, bodies }
     }
 
@@ -71,6 +75,27 @@ impl Tree {
     pub(crate) fn body(&self, path: &str) -> &Value {
         self.bodies.get(path).unwrap_or_else(|| panic!("there is nothing at {path}"))
     }
+}
+
+/// The messages of all revisions, newest first, without a gap; what is listed was read and its hash
+/// checked.
+pub(crate) fn messages(client: &mut Client, tree: &Tree) -> Vec<String> {
+    let (mut numbers, mut messages, mut oldest) = (Vec::new(), Vec::new(), None);
+    let mut next = Some("/boxwood/v1/revisions?limit=500".to_owned());
+    while let Some(page) = next {
+        let page = client.get(&page).expect(200).json();
+        for item in page["items"].as_array().expect("there are items") {
+            numbers.push(item["revision"].as_u64().expect("a revision has a number"));
+            messages.push(item["message"].as_str().unwrap_or_default().to_owned());
+        }
+        oldest = page["meta"]["oldest"].as_u64();
+        next = page["meta"]["next"].as_str().map(str::to_owned);
+    }
+    let has_gap = numbers.windows(2).any(|pair| pair[0] != pair[1] + 1);
+    assert!(!has_gap && numbers.first() == Some(&tree.revision), "{numbers:?}");
+    // Meanwhile some may have been taken away.
+    assert!(numbers.last().copied() <= oldest, "{numbers:?} begin after {oldest:?}");
+    messages
 }
 
 fn walk(client: &mut Client, path: &str, bodies: &mut BTreeMap<String, Value>) {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Client, RequestBuilder, Response};
+use support::{Client, RequestBuilder, Response, Server, Signal};
 
 use crate::luck::{Luck, timed};
 
@@ -23,6 +24,21 @@ pub(crate) struct Progress {
     pub(crate) commit_micros: AtomicU64,
     /// From now on it is no fault when there is no answer.
     pub(crate) killed: AtomicBool,
+}
+
+/// A daemon under writers. It is killed when its test fails, as they would go on for ever.
+pub(crate) struct Watched<'a> {
+    pub(crate) server: &'a mut Server,
+    pub(crate) progress: &'a Progress,
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.progress.killed.store(true, Ordering::SeqCst);
+            self.server.signal(Signal::KILL);
+        }
+    }
 }
 
 /// A part of the configuration, of which a writer has some to itself.
@@ -48,8 +64,14 @@ pub(crate) struct Writer {
     parts: Vec<Part>,
     explicit_open: bool,
     luck: Luck,
+    /// By what its commits are recognised when they are sent again.
+    key: u64,
+    /// How long the bodies are that may have any length; of some random length else.
+    padding: Option<usize>,
     /// The number of the last commit that was tried; it is somewhere in each body.
     number: u64,
+    /// The number of the last commit that is there, as far as that is known.
+    there: Option<u64>,
     /// What the last acknowledged commit set.
     pub(crate) acknowledged: Bodies,
     /// What a commit set that was sent and not answered.
@@ -64,11 +86,19 @@ impl Writer {
             parts: parts.to_vec(),
             explicit_open,
             luck: Luck::seeded(luck.next()),
+            key: luck.next(),
+            padding: None,
             number: 0,
+            there: None,
             acknowledged: Bodies::new(),
             in_doubt: None,
             commits: 0,
         }
+    }
+
+    /// With bodies of this length, where a body may have any.
+    pub(crate) fn padded(self, bytes: usize) -> Writer {
+        Writer { padding: Some(bytes), ..self }
     }
 
     /// Commits until there is no answer.
@@ -96,17 +126,17 @@ impl Writer {
         }
         let mut bodies = Bodies::new();
         for part in &self.parts {
-            let (path, body) = part.stage(client, self.number, &mut self.luck)?;
+            // From a part of a chunk of the store to many of them.
+            let padding = self.padding.unwrap_or_else(|| 1 << self.luck.below(17));
+            let (path, body) = part.stage(client, self.number, padding)?;
             bodies.insert(path, body);
         }
-        let message = format!("commit {}", self.number);
-        let command = json!({ "status": "commit", "message": message });
         progress.sent.fetch_add(1, Ordering::SeqCst);
-        let (outcome, taken) =
-            timed(|| answer(client.request("PUT", "/api/transaction").json(&command), 200));
+        let (outcome, taken) = timed(|| answer(self.command(client, self.number), 200));
         match outcome {
             Ok(_) => {
                 self.acknowledged = bodies;
+                self.there = Some(self.number);
                 self.commits += 1;
                 progress.commit_micros.store(taken.as_micros() as u64, Ordering::SeqCst);
                 progress.acknowledged.fetch_add(1, Ordering::SeqCst);
@@ -116,6 +146,23 @@ impl Writer {
                 self.in_doubt = Some(bodies);
                 Err(why)
             }
+        }
+    }
+
+    fn command<'a>(&self, client: &'a mut Client, number: u64) -> RequestBuilder<'a> {
+        // No other writer has this one.
+        let key = format!("commit {number} of {}", self.key);
+        let command = json!({ "status": "commit", "message": format!("commit {number}") });
+        client.request("PUT", "/api/transaction").header("Idempotency-Key", &key).json(&command)
+    }
+
+    /// Sends the last commit that is there once more, as one who got no answer would: it is
+    /// answered as before, and not made again.
+    pub(crate) fn ask_again(&self, client: &mut Client) {
+        if let Some(number) = self.there {
+            let before = crate::tree::revision(client);
+            self.command(client, number).send().expect(200);
+            assert_eq!(crate::tree::revision(client), before, "a commit was made twice");
         }
     }
 
@@ -131,6 +178,7 @@ impl Writer {
         if let Some(doubted) = doubted {
             if is_there(&doubted) {
                 self.acknowledged = doubted;
+                self.there = Some(self.number);
                 return true;
             }
             assert!(
@@ -171,12 +219,12 @@ impl Part {
         format!("{MANAGEMENT}/{name}")
     }
 
-    /// Stages a body with `number` in it, and returns its path and how it must be shown.
+    /// Stages a body with `number` in it, as long as that if it may be, and returns its path and how it must be shown.
     fn stage(
         self,
         client: &mut Client,
         number: u64,
-        luck: &mut Luck,
+        padding: usize,
     ) -> io::Result<(String, Value)> {
         let body = match self {
             Part::Health => json!({
@@ -192,10 +240,9 @@ impl Part {
                 "used_space_ratio_limit": number % 101,
             }),
             Part::Web => json!({ "timeout": 100 + number % 600 }),
-            // From a part of a chunk of the store to many of them.
             Part::Syslog => json!({
                 "number": number,
-                "padding": "x".repeat(1 << luck.below(17)),
+                "padding": "x".repeat(padding),
                 "servers": [{ "port": 514, "protocol": "tcp" }],
             }),
             Part::Mail => json!({

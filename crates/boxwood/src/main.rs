@@ -15,6 +15,11 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let environment: Environment = std::env::vars_os().collect();
+    #[cfg(debug_assertions)]
+    let environment = match armed(environment) {
+        Ok(environment) => environment,
+        Err(why) => return fail(&*why, ExitCode::from(USAGE)),
+    };
     match Cli::parse().command {
         Command::Dev(flags) => run(Mode::Dev, &flags, environment),
         Command::Serve(flags) => run(Mode::Serve, &flags, environment),
@@ -49,6 +54,17 @@ fn end(outcome: Result<(), CommandError>) -> ExitCode {
         Err(error) if error.is_usage() => fail(&error, ExitCode::from(USAGE)),
         Err(error) => fail(&error, ExitCode::FAILURE),
     }
+}
+
+/// Takes the failpoint out of the environment, which to a release build is an unknown setting.
+#[cfg(debug_assertions)]
+fn armed(environment: Environment) -> Result<Environment, Box<dyn Error>> {
+    let (failpoints, others): (Environment, Environment) =
+        environment.into_iter().partition(|(variable, _)| variable == "BOXWOOD_FAILPOINT");
+    for (_, failpoint) in failpoints {
+        transaction_engine::failpoint::arm(&failpoint.to_string_lossy())?;
+    }
+    Ok(others)
 }
 
 fn fail(error: &dyn Error, code: ExitCode) -> ExitCode {

@@ -28,6 +28,7 @@ use parking_lot::Mutex;
 use crate::confirm::{Confirmation, hash};
 use crate::engine::{Revision, Shared};
 use crate::error::{Error, chain};
+use crate::failpoint::{Point, reach};
 use crate::prepare::{Prepared, prepare};
 use crate::retention::is_due;
 use crate::retry::{Idempotency, unchanged};
@@ -116,8 +117,10 @@ impl WriterQueue {
     ) -> Result<T, Error> {
         let (answer, answered) = sync_channel(1);
         let task = Message::Task(Box::new(move |writer| {
+            let done = contained(|| work(writer));
+            reach(Point::TaskDone);
             // Whoever waited may be gone.
-            let _ = answer.send(contained(|| work(writer)));
+            let _ = answer.send(done);
         }));
         let stopped = || Error::Store(StoreError::Poisoned);
         self.0.send(task).map_err(|_| stopped())?;
@@ -378,8 +381,10 @@ impl Work {
                 revision
             }));
         }
+        reach(Point::CommitChecked);
         match self.write(&records, side) {
             Ok(()) => {
+                reach(Point::CommitDurable);
                 let mut records = records.into_iter();
                 for (one, revision) in ready.into_iter().zip(revisions) {
                     // A record is taken only for a commit that has one: those that changed nothing have not.
@@ -418,8 +423,10 @@ impl Work {
     fn publish(&self, revision: Arc<Revision>, record: RevisionRecord) {
         let record = Arc::new(record);
         self.shared.running.store(Arc::clone(&revision));
+        reach(Point::CommitVisible);
         self.shared.hub.push(Arc::clone(&record));
         self.shared.appliers.iter().for_each(|applier| applier.apply(&revision, &record.changes));
+        reach(Point::CommitApplied);
         self.shared.hub.wake();
         let (number, changes) = (revision.number, record.changes.len());
         let (author, session) = (&record.author, &record.session);
@@ -436,7 +443,9 @@ impl Work {
         side: Vec<SideChange>,
     ) -> Result<RevisionNumber, Error> {
         let number = revision.number;
+        reach(Point::UndoPrepared);
         self.write(std::slice::from_ref(&record), side)?;
+        reach(Point::UndoDurable);
         self.publish(revision, record);
         Ok(number)
     }
@@ -468,7 +477,9 @@ fn acknowledge(shared: &Shared, request: Request, committed: Committed) {
     *state = if ended { State::Ended } else { State::Closed };
     drop(state);
     shared.desk.release(&session);
+    reach(Point::CommitClosed);
     done(Ok(committed));
+    reach(Point::CommitAnswered);
 }
 
 // The session gets its transaction back as it was, unless it ended meanwhile.

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::commit::{Applier, CommitOptions, Committed, Request, Writer};
 use crate::desk::{Desk, Holder, Mode};
 use crate::error::{Error, Operation};
+use crate::failpoint::{Point, reach};
 use crate::history::{HistoryRules, Past};
 use crate::prepare::{Plan, plan, rebased};
 use crate::retention::Background;
@@ -164,8 +165,11 @@ impl Engine {
         let recovery_warnings = recovered.warnings;
         let engine = Self { shared, writer, background, recovery_warnings };
         // What was to be confirmed while nobody was there.
+        reach(Point::StartRecovered);
         engine.expire_confirmation()?;
+        reach(Point::StartSettled);
         engine.fill_in_defaults(mint)?;
+        reach(Point::StartFilled);
         Ok(engine)
     }
 

@@ -18,6 +18,7 @@ mod confirm;
 mod desk;
 mod engine;
 mod error;
+pub mod failpoint;
 mod history;
 mod prepare;
 pub mod private_file;

@@ -9,6 +9,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use crate::failpoint::{Point, reach};
+
 /// Puts a file of mode 0600 in its place, instead of whatever stood there.
 ///
 /// # Errors
@@ -19,9 +21,13 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let beside = path.with_file_name(name);
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    reach(Point::FileMade);
     file.write_all(content)?;
+    reach(Point::FileWritten);
     file.sync_all()?;
+    reach(Point::FileSynced);
     rename(&beside, path)?;
+    reach(Point::FileMoved);
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use crate::commit::WriterQueue;
 use crate::engine::{Engine, Shared};
 use crate::error::{Error, chain};
+use crate::failpoint::{Point, reach};
 use crate::revision::RevisionNumber;
 use crate::store::{Shortened, Verified};
 
@@ -114,9 +115,11 @@ impl Duties {
             self.checkpoint();
             shared.log.cover(from)?;
         }
+        reach(Point::ShortenCovered);
         while self.queue.call(move |work| Ok(work.shared.log.shorten(from)?))? == Shortened::InPart
         {
         }
+        reach(Point::ShortenDone);
         tracing::debug!(oldest = shared.log.oldest_number().get(), "history shortened");
         Ok(())
     }

@@ -25,6 +25,7 @@ use super::StoreError;
 use super::folder::{create_folder, sync_folder};
 use super::layout::{FORMAT, StoredBody, parse_path};
 use super::witness::Witness;
+use crate::failpoint::{Point, reach};
 use crate::revision::RevisionNumber;
 
 /// How many checkpoints stay; the oldest go when a new one is in place.
@@ -103,14 +104,18 @@ impl CheckpointDir {
         let _busy = self.busy.lock();
         let unfinished = self.path.join(format!("{:08}{UNFINISHED}", number.get()));
         let file = self.file(number);
+        reach(Point::CheckpointBegun);
         if let Err(error) = write_file(&unfinished, number, chain, tree) {
             // It may be what fills the disk. If it cannot be removed, the next start tries again.
             _ = self.remove(&unfinished);
             return Err(error);
         }
+        reach(Point::CheckpointSynced);
         std::fs::rename(&unfinished, &file)
             .map_err(StoreError::io(format!("rename the checkpoint to {}", file.display())))?;
+        reach(Point::CheckpointMoved);
         sync_folder(&self.path)?;
+        reach(Point::CheckpointDurable);
         self.remove_old()
     }
 
@@ -176,6 +181,7 @@ impl CheckpointDir {
         let spared = self.verified();
         for number in numbers.iter().rev().skip(KEPT).filter(|number| Some(**number) != spared) {
             self.remove(&self.file(*number))?;
+            reach(Point::CheckpointRemoved);
         }
         Ok(())
     }
@@ -245,6 +251,7 @@ fn write_file(
         .mode(0o600)
         .open(path)
         .map_err(doing())?;
+    reach(Point::CheckpointMade);
     let mut out = Hashing { out: BufWriter::with_capacity(1 << 20, file), hasher: Hasher::new() };
     let mut buffer = Vec::new();
     let header = Header {
@@ -263,6 +270,7 @@ fn write_file(
     let mut file = out.out;
     file.write_all(trailer(tree.len(), hash).as_bytes()).map_err(doing())?;
     let file = file.into_inner().map_err(|error| doing()(error.into_error()))?;
+    reach(Point::CheckpointWritten);
     file.sync_all().map_err(doing())
 }
 

@@ -27,6 +27,7 @@ use super::side::{self, Answer, Awaiting, SideChange, SideView, Slot, Tag};
 use super::witness::Seen;
 use super::{Batch, Store, StoreError};
 use crate::error::chain;
+use crate::failpoint::{Point, reach};
 use crate::revision::{RevisionInfo, RevisionNumber, RevisionRecord, Timestamp};
 
 /// At most so many records are taken away in one batch, and so many of their chunks.
@@ -101,9 +102,11 @@ impl RevisionLog {
         let chain = Chain::find(&*store)?;
         let (recovered, side) = recover::recover(&chain, checkpoints.as_ref(), &skeleton)?;
         let Chain { oldest, head, .. } = chain;
+        reach(Point::RecoveryRead);
         // What a killed process wrote last may have been read from the kernel's memory: it must
         // not be seen before it is durable.
         store.sync()?;
+        reach(Point::RecoverySynced);
         let log = Self {
             store,
             checkpoints,
@@ -116,6 +119,7 @@ impl RevisionLog {
             syncs: AtomicU64::new(1),
         };
         log.note(log.tip.lock().clone(), &log.side.load())?;
+        reach(Point::RecoveryNoted);
         if marks.is_empty() && recovered.number == RevisionNumber::ZERO {
             // From now on an empty store beside this file is one that lost everything.
             log.checkpoint(RevisionNumber::ZERO, &recovered.tree)?;
@@ -157,8 +161,11 @@ impl RevisionLog {
         self.check_size(self.head_number().next(), batch.bytes())?;
 
         let latch = Latch::arm(&self.poisoned);
+        reach(Point::LogBatched);
         self.store.write(batch)?;
+        reach(Point::LogWritten);
         self.store.sync()?;
+        reach(Point::LogSynced);
         latch.disarm();
 
         self.syncs.fetch_add(1, Ordering::Relaxed);
@@ -167,6 +174,7 @@ impl RevisionLog {
             *tip = Some(head);
         }
         let noted = self.note(tip.clone(), &view);
+        reach(Point::LogNoted);
         self.side.store(Arc::new(view));
         if let Err(error) = noted {
             // This commit is durable, but the medium begins to fail: it is the last one.
@@ -443,7 +451,9 @@ impl RevisionLog {
             // First: whoever fails to read one of them sees that it is not kept any more.
             self.oldest.fetch_max(until.get(), Ordering::AcqRel);
             let latch = Latch::arm(&self.poisoned);
+            reach(Point::ShortenBatched);
             self.store.write(batch)?;
+            reach(Point::ShortenWritten);
             latch.disarm();
         }
         Ok(if more { Shortened::InPart } else { Shortened::Whole })

@@ -19,6 +19,7 @@ use super::log::Recovered;
 use super::side::{self, SideView};
 use super::witness::{Seen, Testimony};
 use super::{Batch, Store, StoreError};
+use crate::failpoint::{Point, reach};
 use crate::revision::{RevisionNumber, RevisionRecord};
 
 const RESTORE: &str = "keep a copy of the data directory and restore it from a backup";
@@ -66,7 +67,9 @@ pub(super) fn prepare(store: &dyn Store, marks: &[RevisionNumber]) -> Result<(),
     }
     let mut batch = Batch::default();
     batch.put(FORMAT_KEY, known);
-    store.write(batch)
+    store.write(batch)?;
+    reach(Point::FormatWritten);
+    Ok(())
 }
 
 // ===== single entries =====

@@ -20,6 +20,7 @@ use super::folder::create_folder;
 use super::layout::CHUNK_BYTES;
 use super::sled_flush::flush;
 use super::{Batch, Limits, Scan, Store, StoreError};
+use crate::failpoint::{Point, reach, skips};
 
 /// The folder of sled's files below the data directory.
 const FOLDER: &str = "revisions.sled";
@@ -70,6 +71,7 @@ impl SledStore {
             .map_err(StoreError::io(format!("open the data directory {}", data_dir.display())))?;
         expect_space(&medium)?;
         if !folder.exists() {
+            reach(Point::StoreBegun);
             create_store(data_dir, &folder, &medium, cache_bytes)?;
         }
         remove_unfinished(&folder)?;
@@ -106,6 +108,10 @@ impl Store for SledStore {
         let db = self.db()?;
         // Hands everything to the kernel, and on Linux no further.
         guarded("flush the store", || flush(db))?;
+        reach(Point::StoreFlushed);
+        if skips(Point::StoreFlushed) {
+            return Ok(());
+        }
         sync_medium(&self.medium, &self.path.join(FOLDER))
             .map_err(StoreError::io(format!("sync the data directory {}", self.path.display())))
     }
@@ -202,10 +208,13 @@ fn create_store(
     }
     create_folder(&beside)?;
     let db = open_sled(&beside, cache_bytes)?;
+    reach(Point::StoreHalfMade);
     // sled panics where a sync fails while it goes.
     close(db)?;
     sync_medium(medium, &beside).map_err(doing())?;
+    reach(Point::StoreMade);
     std::fs::rename(&beside, folder).map_err(doing())?;
+    reach(Point::StoreMoved);
     medium.sync_all().map_err(doing())
 }
 

@@ -19,6 +19,7 @@ use super::StoreError;
 use super::folder::sync_folder;
 use super::layout::ChainEntry;
 use super::side::SideHead;
+use crate::failpoint::{Point, reach};
 use crate::revision::RevisionNumber;
 
 /// The places are pages of their own, so that one that cannot be read does not take the other.
@@ -61,9 +62,11 @@ impl Witness {
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let file = options.open(&path).map_err(doing())?;
         if file.metadata().map_err(doing())?.len() < 2 * PLACE_BYTES as u64 {
+            reach(Point::NoteMade);
             // The room is taken now, so that a full disk cannot refuse a note later.
             file.write_all_at(&[0; 2 * PLACE_BYTES], 0).map_err(doing())?;
             file.sync_all().map_err(doing())?;
+            reach(Point::NoteSized);
             sync_folder(path.parent().unwrap_or(Path::new(".")))?;
         }
         Ok(Self { file, path, next: Mutex::new(0) })

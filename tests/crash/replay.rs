@@ -6,7 +6,7 @@
 //! many ways (`medium.rs`), and each image has to open and hold exactly what was acknowledged by
 //! then, perhaps with the one request that was under way.
 //!
-//! The usual run takes some moments, chosen by chance; `BOXWOOD_POWER_CUTS` says how many images
+//! The usual run takes some moments, chosen by chance; `BOXWOOD_REPLAY_CUTS` says how many images
 //! there are to be.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -36,7 +36,7 @@ const OF_ONE: u64 = 1000;
 fn a_power_cut_at_any_moment_loses_nothing_acknowledged() {
     let mut luck = Luck::new();
     let catalog = builtin();
-    let mut rest = variable("BOXWOOD_POWER_CUTS").unwrap_or(IMAGES);
+    let mut rest = variable("BOXWOOD_REPLAY_CUTS").unwrap_or(IMAGES);
     while rest > 0 {
         let images = rest.min(OF_ONE);
         cut_one(&catalog, images, &mut luck);

@@ -1,6 +1,6 @@
 # The front door. Each target is a line or two; the work is cargo's.
 .DEFAULT_GOAL := help
-.PHONY: help run check test quick crash bench bench-instructions docs generated
+.PHONY: help run check test quick crash fuzz bench bench-instructions docs generated
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1#/p' $(MAKEFILE_LIST) | awk -F '#' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -23,6 +23,20 @@ quick: ## Unit tests alone
 crash: ## The crash tests with 500 kills instead of the usual few
 	cargo build --quiet --package boxwood
 	BOXWOOD_CRASH_KILLS=500 cargo test --quiet --package boundary-tests --test crash
+
+# With cargo-fuzz and a nightly compiler; without them the same targets change inputs by chance.
+# What is found goes into fuzz/corpus (inputs that reach something new) and fuzz/artifacts.
+fuzz: ## Look for inputs that break a promise, one minute for each target (SECONDS=600)
+	@if cargo +nightly fuzz --version >/dev/null 2>&1; then \
+	  cp Cargo.lock fuzz/Cargo.lock; \
+	  for target in fuzz/fuzz_targets/*.rs; do \
+	    cargo +nightly fuzz run --sanitizer none --release "$$(basename "$$target" .rs)" -- \
+	      -max_total_time=$(or $(SECONDS),60) -max_len=4096 -timeout=10 || exit 1; \
+	  done; \
+	else \
+	  BOXWOOD_FUZZ_SECONDS=$(or $(SECONDS),60) BOXWOOD_FUZZ_SEED=$$(date +%s) \
+	    cargo test --quiet --package fuzz-targets -- --nocapture; \
+	fi
 
 bench: ## Measure speed and memory as ratios, a few minutes (ARGS="--only reads", "--quick")
 	cargo build --quiet --release --package boxwood

@@ -106,18 +106,9 @@ impl Service {
         self.logins.end_all();
     }
 
-    /// The login whose token a request carries: in the cookie, else in a header of that name.
+    /// The login whose token a request carries.
     pub(crate) fn find_login(&self, headers: &HeaderMap) -> Option<Arc<Login>> {
-        let cookies =
-            headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let in_cookies = cookies
-            .flat_map(|line| line.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .find(|(name, _)| *name == sps::SESSION_ID)
-            .map(|(_, token)| token.trim_matches('"'));
-        let token = in_cookies
-            .or_else(|| headers.get(sps::SESSION_ID).and_then(|value| value.to_str().ok()))?;
-        self.logins.find(token)
+        self.logins.find(session_token(headers)?)
     }
 
     /// The account that a name and a password belong to; `None` does not say which is wrong.
@@ -238,6 +229,17 @@ impl Drop for CompletionLine<'_> {
             tracing::info!(method = %self.method, duration_us, "the client hung up");
         }
     }
+}
+
+/// The token that a request carries: in the cookie, else in a header of that name.
+pub(crate) fn session_token(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let in_cookies = cookies
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == sps::SESSION_ID)
+        .map(|(_, token)| token.trim_matches('"'));
+    in_cookies.or_else(|| headers.get(sps::SESSION_ID).and_then(|value| value.to_str().ok()))
 }
 
 fn micros(duration: Duration) -> u64 {

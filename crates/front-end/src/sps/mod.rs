@@ -13,7 +13,7 @@ pub(crate) mod changelog;
 mod configuration;
 pub(crate) mod document;
 mod info;
-mod route;
+pub(crate) mod route;
 mod transaction;
 
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use crate::service::Service;
 use crate::session::Login;
 use crate::transport::{Request, RequestBody};
 
-pub(crate) use authentication::{Credentials, SESSION_ID};
+pub(crate) use authentication::{Credentials, SESSION_ID, basic};
 pub(crate) use info::config_hash;
 use route::{Route, RouteError};
 

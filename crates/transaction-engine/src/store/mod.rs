@@ -33,6 +33,9 @@ pub mod sled_store;
 
 pub mod mem_store;
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use checkpoint::CheckpointDir;
 pub use log::{Recovered, RevisionLog, Shortened};
 pub use mem_store::{Fault, MemStore};

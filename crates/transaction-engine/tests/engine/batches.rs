@@ -747,7 +747,7 @@ fn a_group_is_one_batch() {
     let mut world = World::new();
     let commit = |caller: usize| Commit {
         caller,
-        edits: if caller % 2 == 0 { vec![Edit::CreateThing(1)] } else { Vec::new() },
+        edits: if caller.is_multiple_of(2) { vec![Edit::CreateThing(1)] } else { Vec::new() },
         message: None,
         key: (caller % 4 == 1).then_some((caller as u8, 0)),
         confirm_within: None,

@@ -31,7 +31,7 @@ fuzz: ## Look for inputs that break a promise, one minute for each target (SECON
 	  cp Cargo.lock fuzz/Cargo.lock; \
 	  for target in fuzz/fuzz_targets/*.rs; do \
 	    cargo +nightly fuzz run --sanitizer none --release "$$(basename "$$target" .rs)" -- \
-	      -max_total_time=$(or $(SECONDS),60) -max_len=4096 -timeout=10 || exit 1; \
+	      -max_total_time=$(or $(SECONDS),60) -max_len=8192 -timeout=10 || exit 1; \
 	  done; \
 	else \
 	  BOXWOOD_FUZZ_SECONDS=$(or $(SECONDS),60) BOXWOOD_FUZZ_SEED=$$(date +%s) \

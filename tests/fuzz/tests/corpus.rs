@@ -42,7 +42,7 @@ fn catalogs_keep_their_word_or_say_where_they_do_not() {
 
 #[test]
 fn what_is_stored_reads_back_or_is_refused() {
-    over_its_corpus("record", 15);
+    over_its_corpus("record", 18);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use catalog::{Catalog, EndpointKind};
 use serde_json::Value;
 
 /// Longer ones make a fuzzer slow, and say nothing that shorter ones do not.
-const LONGEST: usize = 4096;
+const LONGEST: usize = 8192;
 
 fn main() {
     let mut seeds = Seeds::default();

@@ -24,13 +24,15 @@ crash: ## The crash tests with 500 kills instead of the usual few
 	cargo build --quiet --package boxwood
 	BOXWOOD_CRASH_KILLS=500 cargo test --quiet --package boundary-tests --test crash
 
-# With cargo-fuzz and a nightly compiler; without them the same targets change inputs by chance.
-# What is found goes into fuzz/corpus (inputs that reach something new) and fuzz/artifacts.
+# With cargo-fuzz and a nightly compiler; without them the same targets change inputs by chance. What
+# breaks a promise goes into fuzz/artifacts, what reaches something new into fuzz/found.
 fuzz: ## Look for inputs that break a promise, one minute for each target (SECONDS=600)
 	@if cargo +nightly fuzz --version >/dev/null 2>&1; then \
 	  cp Cargo.lock fuzz/Cargo.lock; \
-	  for target in fuzz/fuzz_targets/*.rs; do \
-	    cargo +nightly fuzz run --sanitizer none --release "$$(basename "$$target" .rs)" -- \
+	  for file in fuzz/fuzz_targets/*.rs; do \
+	    target=$$(basename "$$file" .rs); mkdir -p "fuzz/found/$$target"; \
+	    cargo +nightly fuzz run --sanitizer none --release "$$target" \
+	      "fuzz/found/$$target" "fuzz/corpus/$$target" -- \
 	      -max_total_time=$(or $(SECONDS),60) -max_len=8192 -timeout=10 || exit 1; \
 	  done; \
 	else \

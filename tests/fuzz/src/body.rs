@@ -94,6 +94,10 @@ fn check_decoding(text: &[u8], depth: usize) -> Option<Value> {
     assert!(depth_of(&value) <= depth);
     let colons = colons_outside_strings(text);
     assert_eq!(colons, members_of(&value), "no member was dropped for another of its name");
+    let mut floats = Vec::new();
+    gather_floats(&value, &mut floats);
+    floats.sort_unstable();
+    assert_eq!(floats, floats_outside_strings(text), "a number was read as another one");
     check_names(&value);
     let canonical = value.to_string();
     let again = json::decode(canonical.as_bytes(), depth).expect("canonical text is accepted");
@@ -168,6 +172,45 @@ fn colons_outside_strings(text: &[u8]) -> usize {
         }
     }
     count
+}
+
+// By their bits, sorted.
+fn floats_outside_strings(text: &[u8]) -> Vec<u64> {
+    let (mut found, mut inside, mut escaped) = (Vec::new(), false, false);
+    let mut number = String::new();
+    for byte in text.iter().chain(b" ") {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if inside => escaped = true,
+            b'"' => inside = !inside,
+            b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E' if !inside => {
+                // The `e` of `true` and `false` begins no number.
+                let goes_on = !number.is_empty() || matches!(byte, b'-' | b'0'..=b'9');
+                number.extend(goes_on.then_some(char::from(*byte)));
+                continue;
+            }
+            _ => {}
+        }
+        if number == "-0" || number.contains(['.', 'e', 'E']) {
+            found.extend(number.parse().map(f64::to_bits));
+        }
+        number.clear();
+    }
+    found.sort_unstable();
+    found
+}
+
+fn gather_floats(value: &Value, into: &mut Vec<u64>) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            into.extend(number.as_f64().map(f64::to_bits));
+        }
+        Value::Array(items) => items.iter().for_each(|item| gather_floats(item, into)),
+        Value::Object(members) => {
+            members.values().for_each(|value| gather_floats(value, into));
+        }
+        _ => {}
+    }
 }
 
 fn check_names(value: &Value) {

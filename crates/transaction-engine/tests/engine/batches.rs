@@ -302,18 +302,20 @@ struct Step {
     after: Model,
 }
 
-fn steps(model: &Model, asked: &[Asked]) -> Vec<Step> {
+fn steps(known: &Model, asked: &[Asked]) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
-    let mut model = model.clone();
+    let mut model = known.clone();
     let mut slots = HashSet::new();
     let mut is_over = true;
     for one in asked {
         let slot = one.commit.key.map(|(key, _)| (one.user.clone(), key));
-        if is_over || slot.as_ref().is_some_and(|slot| slots.contains(slot)) {
+        // What was answered before is answered at once again, and never waits.
+        let waits = slot.as_ref().is_none_or(|slot| !known.answers.contains_key(slot));
+        let again = slot.as_ref().is_some_and(|slot| slots.contains(slot));
+        if steps.is_empty() || (waits && (is_over || again)) {
             slots.clear();
             steps.push(Step { answers: Vec::new(), writes: false, after: model.clone() });
         }
-        slots.extend(slot.clone());
         let step = steps.last_mut().unwrap();
         let expected = model.commit(one);
         // A commit that changes nothing is written only where its answer is kept.
@@ -322,7 +324,10 @@ fn steps(model: &Model, asked: &[Asked]) -> Vec<Step> {
             Expected::Unchanged { .. } => slot.is_some(),
             _ => false,
         };
-        is_over = matches!(expected, Expected::Committed { confirmed: true, .. });
+        if waits {
+            slots.extend(slot);
+            is_over = matches!(expected, Expected::Committed { confirmed: true, .. });
+        }
         step.answers.push(expected);
         step.after = model.clone();
     }
@@ -343,6 +348,8 @@ struct World {
     callers: Vec<Caller>,
     model: Model,
     token: Option<String>,
+    /// The store crashed and cannot be read.
+    dead: bool,
 }
 
 fn setup() -> Setup {
@@ -369,7 +376,7 @@ impl World {
             made: vec![Some(("boxwood".to_owned(), Some("Factory defaults".to_owned())))],
             ..Model::default()
         };
-        Self { fixture, store, callers, model, token: None }
+        Self { fixture, store, callers, model, token: None, dead: false }
     }
 
     fn run(&mut self, group: &Group) {
@@ -380,6 +387,7 @@ impl World {
         match group.end {
             End::Break { operation, fault, kept } => {
                 let broken = Broken::find(&steps, operation, fault);
+                self.dead = broken.step < steps.len() && !broken.reads_go_on;
                 self.check_broken(&asked, &steps, &answers, &broken);
                 self.restart(&steps, &broken, kept);
             }
@@ -546,11 +554,14 @@ impl World {
                 if let Some(confirmation) = &committed.confirmation {
                     self.token = Some(confirmation.token.as_str().to_owned());
                 }
-                let record = self.fixture.record(*number);
-                assert_eq!(record.author, asked.user);
-                assert_eq!(record.session, asked.session, "the record of another commit");
-                assert_eq!(record.message.as_deref(), asked.commit.message);
-                assert_eq!(record.changes.len(), committed.changes);
+                // A dead store tells nothing; what it holds is looked at when it is opened again.
+                if !self.dead {
+                    let record = self.fixture.record(*number);
+                    assert_eq!(record.author, asked.user);
+                    assert_eq!(record.session, asked.session, "the record of another commit");
+                    assert_eq!(record.message.as_deref(), asked.commit.message);
+                    assert_eq!(record.changes.len(), committed.changes);
+                }
             }
             (Expected::Unchanged { number }, Ok(committed)) => {
                 let unchanged = (committed.number.get(), committed.changes);
@@ -629,7 +640,8 @@ impl World {
             // The answer with the token was lost in a crash.
             (None, _) => {
                 self.fixture.later(60);
-                engine.expire_confirmation().unwrap().expect("its time is over");
+                // The writer may have noticed by itself.
+                engine.expire_confirmation().unwrap();
             }
         }
         let before = usize::try_from(number).unwrap() - 2;
@@ -676,6 +688,7 @@ impl World {
             self.model = step.after.clone();
             self.token = None;
         }
+        self.dead = false;
         self.store = Held::over(self.store.store.crash_keeping(kept));
         let clock = Arc::clone(&self.fixture.clock);
         self.fixture = setup().clock(&clock).open(Box::new(self.store.clone())).unwrap();

@@ -1,6 +1,6 @@
 # The front door. Each target is a line or two; the work is cargo's.
 .DEFAULT_GOAL := help
-.PHONY: help run check test quick crash disk-faults power-cut bench bench-instructions docs generated
+.PHONY: help run check test quick crash disk-faults power-cut fuzz bench bench-instructions docs generated
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1#/p' $(MAKEFILE_LIST) | awk -F '#' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -31,6 +31,22 @@ disk-faults: ## Fail each operation on files, one by one, in eight ways (a quart
 power-cut: ## Cut the power under load, some two minutes; needs root and loop devices (BOXWOOD_POWER_CUTS=100)
 	cargo build --quiet --package boxwood
 	cargo test --quiet --package boundary-tests --test crash power_cut -- --ignored --show-output
+
+# With cargo-fuzz and a nightly compiler; without them the same targets change inputs by chance. What
+# breaks a promise goes into fuzz/artifacts, what reaches something new into fuzz/found.
+fuzz: ## Look for inputs that break a promise, one minute for each target (SECONDS=600)
+	@if cargo +nightly fuzz --version >/dev/null 2>&1; then \
+	  cp Cargo.lock fuzz/Cargo.lock; \
+	  for file in fuzz/fuzz_targets/*.rs; do \
+	    target=$$(basename "$$file" .rs); mkdir -p "fuzz/found/$$target"; \
+	    cargo +nightly fuzz run --sanitizer none --release "$$target" \
+	      "fuzz/found/$$target" "fuzz/corpus/$$target" -- \
+	      -max_total_time=$(or $(SECONDS),60) -max_len=8192 -timeout=10 || exit 1; \
+	  done; \
+	else \
+	  BOXWOOD_FUZZ_SECONDS=$(or $(SECONDS),60) BOXWOOD_FUZZ_SEED=$$(date +%s) \
+	    cargo test --quiet --package fuzz-targets -- --nocapture; \
+	fi
 
 bench: ## Measure speed and memory as ratios, a few minutes (ARGS="--only reads", "--quick")
 	cargo build --quiet --release --package boxwood

@@ -42,6 +42,51 @@ fn new_catalog_passes_and_serves_a_reference_and_a_secret() {
 }
 
 #[test]
+fn a_catalog_with_accounting_asks_for_messages_when_it_is_told_to() {
+    // Appliances have it from 8 on, and no catalog of that version is part of the program.
+    const ACCOUNTING: &str = "/api/configuration/management/accounting";
+    const HEALTH: &str = "/api/configuration/management/health_monitoring";
+    let site = Site::new();
+    fs::create_dir_all(site.path("later/management")).expect("a folder");
+    site.write("later/catalog.yaml", "name: later\ntitle: Later\nextends: sps-7.0\n");
+    site.write(
+        "later/management/accounting.yaml",
+        "kind: object\n\
+         title: Accounting\n\
+         description: What is asked of those who change something.\n\
+         schema:\n  \
+           type: object\n  \
+           additionalProperties: false\n  \
+           required: [require_commitlog]\n  \
+           properties:\n    \
+             require_commitlog: {title: Messages, description: Asked for., type: boolean}\n\
+         default: {require_commitlog: false}\n",
+    );
+    let server = Server::builder().arg("--catalog").arg(site.path("later")).start();
+    let mut admin = server.admin();
+    admin.open().expect(200);
+    admin.put(ACCOUNTING, &json!({"require_commitlog": true})).expect(200);
+    assert_eq!(admin.get("/api/transaction").expect(200).at("/body/commit_message"), "optional");
+    admin.commit().expect(200);
+
+    let opened = admin.open().expect(200);
+    assert_eq!(opened.at("/body/commit_message"), "required");
+    let mut body = admin.get(HEALTH).expect(200).at("/body");
+    body["maximum_load1"] = json!(7);
+    admin.put(HEALTH, &body).expect(200);
+    for refused in [admin.commit(), admin.commit_with(" ")] {
+        let refused = refused.expect_error(400, "SemanticError");
+        assert_eq!(refused.at("/error/details/errors/0/rule"), "message-required");
+    }
+    let status = admin.get("/api/transaction").expect(200);
+    assert_eq!(status.at("/body/status"), "open", "nothing is lost: {status}");
+    admin.commit_with("Watch the load").expect(200);
+    let revision = admin.get("/boxwood/v1/revisions/3").expect(200);
+    assert_eq!(revision.at("/message"), "Watch the load");
+    assert_eq!(admin.get(HEALTH).expect(200).at("/body/maximum_load1"), 7);
+}
+
+#[test]
 fn new_catalog_goes_nowhere_where_something_is() {
     let site = Site::new();
     fs::create_dir(site.path("lamp")).expect("a folder");

@@ -93,6 +93,28 @@ fn a_rehearsal_changes_nothing_and_needs_no_lock() {
 }
 
 #[test]
+fn a_rehearsal_is_refused_with_what_the_import_is_refused_with() {
+    let site = Site::new();
+    let (from, to) = pair(&site);
+    let mut found = document(&answer(&from, &["export"]));
+    let nodes = found["nodes"].as_array_mut().expect("nodes");
+    let eve = nodes.iter_mut().find(|node| node["body"]["name"] == "eve").expect("a user");
+    // No rule of the catalog: the daemon's own administrator has the name.
+    eve["body"]["name"] = json!("admin");
+    let file = site.write("taken.json", &found.to_string());
+    let before = config_hash(&to);
+    let words = ["The name admin belongs to the built-in administrator"];
+    let imported = refused(&ask(&to, &["import", &file]), 1, &words);
+    let rehearsed = refused(&ask(&to, &["import", &file, "--dry-run"]), 1, &words);
+    assert_eq!(rehearsed, imported);
+    assert_eq!(config_hash(&to), before);
+
+    let data = site.data("data");
+    let exit = boxwood(&["import", &file, "--dry-run", "--data-dir", &data]).run();
+    refused(&exit, 1, &words);
+}
+
+#[test]
 fn violations_come_all_at_once_and_leave_the_lock_free() {
     let site = Site::new();
     let (from, to) = pair(&site);

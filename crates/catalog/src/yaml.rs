@@ -53,7 +53,9 @@ pub(crate) fn parse(text: &str) -> (Option<Node>, Vec<Problem>) {
             Ok((event, span)) => builder.event(event, span),
             Err(error) => {
                 let message = format!("this is no YAML: {}", error.info());
-                builder.problem(error.marker().line(), message, "correct the syntax");
+                // The parser may notice only behind the end, and count lines there that are none.
+                let line = error.marker().line().clamp(1, lines(text));
+                builder.problem(line, message, "correct the syntax");
                 builder.root = None;
                 break;
             }
@@ -66,6 +68,12 @@ pub(crate) fn parse(text: &str) -> (Option<Node>, Vec<Problem>) {
         }
     }
     (builder.root, builder.problems)
+}
+
+// What ends a line in YAML: LF, CR, or both.
+fn lines(text: &str) -> usize {
+    let breaks = text.bytes().filter(|byte| matches!(byte, b'\n' | b'\r')).count();
+    1 + breaks - text.matches("\r\n").count()
 }
 
 impl Node {
@@ -341,6 +349,21 @@ mod tests {
             ]
         );
         assert!(node.is_some());
+    }
+
+    #[test]
+    fn no_problem_is_behind_the_end_of_the_text() {
+        let text = "title: x\r\nsource: >\n  a text\n  of two lines\n\nlist: [a,\n  'b', {c: \"d\"}]\ne: |\n  f\n";
+        let mut refused = 0;
+        for end in 0..=text.len() {
+            for text in [text[..end].to_owned(), format!("{}: x: [", &text[..end])] {
+                let (_, problems) = parse(&text);
+                assert!(problems.iter().all(|p| p.line <= lines(&text)), "{text:?}: {problems:?}");
+                refused += usize::from(!problems.is_empty());
+            }
+        }
+        assert!(refused > 50, "{refused}");
+        assert_eq!(["", "a", "a\n", "a\r\nb\rc\n"].map(lines), [1, 1, 2, 4]);
     }
 
     #[test]

@@ -12,6 +12,8 @@
 mod accounts;
 mod condition;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod governor;
 pub mod json;
 pub mod metrics;

@@ -1,9 +1,9 @@
 //! Boxwood's own endpoints, under `/boxwood/v1/`, where no emulated path can collide with them.
 
 mod history;
-mod query;
+pub(crate) mod query;
 mod references;
-mod route;
+pub(crate) mod route;
 mod transaction;
 mod transfer;
 mod watch;

@@ -107,18 +107,9 @@ impl Service {
         self.logins.end_all();
     }
 
-    /// The login whose token a request carries: in the cookie, else in a header of that name.
+    /// The login whose token a request carries.
     pub(crate) fn find_login(&self, headers: &HeaderMap) -> Option<Arc<Login>> {
-        let cookies =
-            headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let in_cookies = cookies
-            .flat_map(|line| line.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .find(|(name, _)| *name == sps::SESSION_ID)
-            .map(|(_, token)| token.trim_matches('"'));
-        let token = in_cookies
-            .or_else(|| headers.get(sps::SESSION_ID).and_then(|value| value.to_str().ok()))?;
-        self.logins.find(token)
+        self.logins.find(session_token(headers)?)
     }
 
     /// The account that a name and a password belong to; `None` does not say which is wrong.
@@ -190,8 +181,8 @@ impl Handler for Service {
         line.complete(&named);
         let Named { answer, .. } = named;
         let mut response = answer
-            .header(REQUEST_ID, id.into())
-            .header(REVISION, self.engine.running().number.get().into())
+            .header_number(REQUEST_ID, id)
+            .header_number(REVISION, self.engine.running().number.get())
             .into_response();
         if method == Method::HEAD {
             let length = hyper::body::Body::size_hint(response.body()).exact().unwrap_or(0);
@@ -266,6 +257,17 @@ impl fmt::Display for Caller {
             None => f.write_str("-"),
         }
     }
+}
+
+/// The token that a request carries: in the cookie, else in a header of that name.
+pub(crate) fn session_token(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let in_cookies = cookies
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == sps::SESSION_ID)
+        .map(|(_, token)| token.trim_matches('"'));
+    in_cookies.or_else(|| headers.get(sps::SESSION_ID).and_then(|value| value.to_str().ok()))
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -12,13 +12,16 @@ use std::time::Duration;
 
 use config_tree::{Change, Tree, changes_between, invert, touched_between};
 use parking_lot::Mutex;
+use uuid::Uuid;
 
 use crate::commit::Work;
-use crate::engine::{Engine, Shared, View};
+use crate::engine::{Engine, Revision, Shared, View};
 use crate::error::Error;
+use crate::prepare::prepare;
 use crate::revision::{RevisionInfo, RevisionNumber, RevisionRecord};
 use crate::session::Session;
 use crate::store::{SideChange, Tag};
+use crate::transaction::OpenTransaction;
 
 /// So many trees of the past are kept at hand.
 const AT_HAND: usize = 8;
@@ -147,6 +150,27 @@ impl Engine {
     pub fn tree_stage(&self, session: &Session, tree: &Tree) -> Result<View, Error> {
         self.stage(session, |transaction, rules| transaction.become_tree(rules, tree))
             .map(|((), view)| view)
+    }
+
+    /// The tree after a commit that led from a revision to another tree of the same catalog: without
+    /// what nothing refers to. Everything that such a commit is asked is asked, also of those who
+    /// act on commits; no session takes part, and nothing changes.
+    ///
+    /// # Errors
+    /// What the commit would be refused with.
+    pub fn tree_rehearse(
+        &self,
+        number: RevisionNumber,
+        base: &Tree,
+        tree: &Tree,
+    ) -> Result<Tree, Error> {
+        let now = self.clock().now();
+        let base = Revision { number, tree: base.clone(), time: now, commit_id: Uuid::nil() };
+        let base = Arc::new(base);
+        let mut transaction = OpenTransaction::new(Arc::clone(&base), now);
+        transaction.become_tree(&self.shared.rules(), tree)?;
+        let prepared = prepare(&self.shared, &base, &transaction)?;
+        Ok(prepared.map_or_else(|| base.tree.clone(), |prepared| prepared.revision.tree))
     }
 
     fn tree_needed(&self, number: RevisionNumber) -> Result<Tree, Error> {

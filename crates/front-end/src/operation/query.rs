@@ -6,11 +6,11 @@ use crate::error::ApiError;
 use crate::sps::address;
 
 /// The names and values of a query; each name is one of those that the endpoint knows.
-pub(super) struct Query<'q>(Vec<(Cow<'q, str>, Cow<'q, str>)>);
+pub(crate) struct Query<'q>(Vec<(Cow<'q, str>, Cow<'q, str>)>);
 
 impl<'q> Query<'q> {
     /// Reads a query. What nobody would look at is refused, since it was meant to do something.
-    pub(super) fn read(query: Option<&'q str>, known: &[&str]) -> Result<Self, ApiError> {
+    pub(crate) fn read(query: Option<&'q str>, known: &[&str]) -> Result<Self, ApiError> {
         let mut found: Vec<(Cow<'q, str>, Cow<'q, str>)> = Vec::new();
         for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -32,7 +32,7 @@ impl<'q> Query<'q> {
     }
 
     /// The value of a name.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
     }
 }

@@ -7,7 +7,7 @@ use crate::sps::address;
 
 /// An endpoint for those who have logged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Endpoint {
+pub(crate) enum Endpoint {
     /// `transaction/plan`
     Plan,
     /// `transaction/rebase`
@@ -40,7 +40,7 @@ pub(super) enum Endpoint {
 
 impl Endpoint {
     /// Reads a path; `None` for another.
-    pub(super) fn parse(path: &str) -> Option<Self> {
+    pub(crate) fn parse(path: &str) -> Option<Self> {
         let segments = address::segments(path)?;
         let segments: Vec<&str> = segments.iter().map(|segment| &**segment).collect();
         let ["boxwood", "v1", rest @ ..] = segments.as_slice() else { return None };

@@ -18,9 +18,7 @@ impl Call<'_> {
         path: &NodePath,
         body: RequestBody,
     ) -> Result<Answer, ApiError> {
-        let session = &self.login()?.session;
-        let engine = &self.service.engine;
-        let view = engine.view(session);
+        let view = self.service.engine.view(&self.login()?.session);
         if view.tree().get(path).is_none() {
             return Err(ApiError::not_found(self.path));
         }
@@ -28,10 +26,28 @@ impl Call<'_> {
         self.expect_method(allow)?;
         let answer = match self.head.method {
             Method::OPTIONS => self.options(allow),
+            Method::GET | Method::HEAD => {
+                self.show(StatusCode::OK, &view, path)?.unless_known(&self.head.headers)
+            }
+            // Apart, so that a read does not pay for what a change keeps while it waits.
+            _ => Box::pin(self.node_change(path, &view, body)).await?,
+        };
+        Ok(answer.allow(allow))
+    }
+
+    async fn node_change(
+        &self,
+        path: &NodePath,
+        view: &View,
+        body: RequestBody,
+    ) -> Result<Answer, ApiError> {
+        let session = &self.login()?.session;
+        let engine = &self.service.engine;
+        match self.head.method {
             Method::POST if engine.allows(path, Operation::Append) => {
                 let element = self.json_needed(body).await?;
                 let view = engine.node_append(session, path, element)?;
-                self.show(StatusCode::CREATED, &view, path)?
+                self.show(StatusCode::CREATED, &view, path)
             }
             Method::POST => {
                 let value = self.json_needed(body).await?;
@@ -39,24 +55,22 @@ impl Call<'_> {
                     Some(key) => engine.node_create_once(session, path, value, &key)?,
                     None => engine.node_create(session, path, value)?,
                 };
-                self.show(StatusCode::CREATED, &view, &created)?
-                    .header_text(header::LOCATION, &href(&created))
+                let answer = self.show(StatusCode::CREATED, &view, &created)?;
+                Ok(answer.header_text(header::LOCATION, &href(&created)))
             }
             Method::PUT => {
                 let value = self.json_needed(body).await?;
-                let seen = self.expected_state(&view, path)?;
+                let seen = self.expected_state(view, path)?;
                 let view = engine.node_put(session, path, value, seen)?;
-                self.show(StatusCode::OK, &view, path)?
+                self.show(StatusCode::OK, &view, path)
             }
-            Method::DELETE => {
+            _ => {
                 // The navigation of what is about to go, as the appliance answers it.
                 let former = document::meta_only(&self.context(), view.tree(), path);
-                engine.node_delete(session, path, self.expected_state(&view, path)?)?;
-                Answer::text(StatusCode::OK, former)
+                engine.node_delete(session, path, self.expected_state(view, path)?)?;
+                Ok(Answer::text(StatusCode::OK, former))
             }
-            _ => self.show(StatusCode::OK, &view, path)?.unless_known(&self.head.headers),
-        };
-        Ok(answer.allow(allow))
+        }
     }
 
     // What `If-Match` says the node holds: that, and nothing that came since, may be changed.

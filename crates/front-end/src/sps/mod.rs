@@ -13,7 +13,7 @@ pub(crate) mod changelog;
 mod configuration;
 pub(crate) mod document;
 mod info;
-mod route;
+pub(crate) mod route;
 mod transaction;
 
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use crate::service::Service;
 use crate::session::Login;
 use crate::transport::{Peer, Request, RequestBody};
 
-pub(crate) use authentication::{Credentials, SESSION_ID};
+pub(crate) use authentication::{Credentials, SESSION_ID, basic};
 pub(crate) use info::config_hash;
 use route::{Route, RouteError};
 
@@ -80,11 +80,16 @@ impl Call<'_> {
         }
         self.authorise(&route)?;
         match route {
-            Route::Unknown => return Err(ApiError::not_found(self.path)),
-            Route::Node(path) => return self.node(&path, body).await,
-            Route::Order(path) => return self.order(&path, body).await,
-            _ => {}
+            Route::Unknown => Err(ApiError::not_found(self.path)),
+            Route::Node(path) => self.node(&path, body).await,
+            // Apart, as everything that waits and is no read of a node.
+            Route::Order(path) => Box::pin(self.order(&path, body)).await,
+            route => Box::pin(self.entry_point(route, body)).await,
         }
+    }
+
+    /// What is there once, beside the configuration.
+    async fn entry_point(&self, route: Route, body: RequestBody) -> Result<Answer, ApiError> {
         let allow = route.allow();
         self.expect_method(allow)?;
         if self.head.method == Method::OPTIONS {

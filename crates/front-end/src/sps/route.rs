@@ -1,5 +1,7 @@
 //! A route is data: what a path names, before anybody is asked who they are.
 
+use std::borrow::Cow;
+
 use config_tree::NodePath;
 use hyper::Method;
 
@@ -44,6 +46,12 @@ impl Route {
     /// Reads a path that begins with `/api`.
     pub(crate) fn parse(path: &str) -> Result<Self, RouteError> {
         let segments = address::segments(path).ok_or(RouteError::Undecodable)?;
+        // Most requests are for nodes: the others may take a list more.
+        if let [api, configuration, rest @ ..] = segments.as_slice()
+            && (&**api, &**configuration) == ("api", "configuration")
+        {
+            return Ok(Self::below_configuration(rest));
+        }
         let segments: Vec<&str> = segments.iter().map(|segment| &**segment).collect();
         Ok(match segments.as_slice() {
             ["api"] => Self::Root,
@@ -54,21 +62,20 @@ impl Route {
             ["api", "setup"] => Self::Setup,
             ["api", "transaction"] => Self::Transaction,
             ["api", "transaction", "changes"] => Self::TransactionChanges,
-            ["api", "configuration", rest @ ..] => Self::below_configuration(rest),
             _ => Self::Unknown,
         })
     }
 
-    fn below_configuration(segments: &[&str]) -> Self {
-        let last = segments.last().copied().unwrap_or_default();
+    fn below_configuration(segments: &[Cow<'_, str>]) -> Self {
+        let last = segments.last().map_or("", |last| last);
         let (path, named): (_, fn(NodePath) -> Self) = match last.strip_suffix("@order") {
             // On its own, or behind the collection's key.
             Some(key) => {
-                let front = segments[..segments.len() - 1].iter().copied();
+                let front = segments[..segments.len() - 1].iter().map(|step| &**step);
                 let key = (!key.is_empty()).then_some(key);
                 (NodePath::from_segments(front.chain(key)), Self::Order)
             }
-            None => (NodePath::from_segments(segments.iter().copied()), Self::Node),
+            None => (NodePath::from_segments(segments.iter().map(|step| &**step)), Self::Node),
         };
         path.map_or(Self::Unknown, named)
     }

@@ -87,8 +87,8 @@ pub const MESSAGE: &str = "Import";
 /// How far an import is: how many nodes were checked.
 pub type Reached<'a> = &'a dyn Fn(usize);
 
-/// Says what a document would change in a revision, by the rules of an engine: everything that an
-/// import does but the commit. No lock is needed, and none held.
+/// Says what a document would change in a revision, by the rules of an engine and of those who act
+/// on its commits: everything that an import does but the commit. No lock is needed, and none held.
 ///
 /// # Errors
 /// See [`Refusal`].
@@ -99,13 +99,8 @@ pub fn rehearse(
     json_depth: usize,
     reached: Reached<'_>,
 ) -> Result<Outcome, Refusal> {
-    let mut tree = build(engine, base, document, json_depth, reached)?;
-    // What nothing refers to would go with the commit.
-    let changes = changes_between(base, &tree, &touched_between(base, &tree));
-    for path in engine.catalog().unreferenced(&tree, &changes) {
-        let deleted = tree.object_delete(&path);
-        deleted.map_err(|_| Error::Internal("what is to be dropped is not there"))?;
-    }
+    let tree = build(engine, base, document, json_depth, reached)?;
+    let tree = engine.tree_rehearse(number, base, &tree)?;
     Ok(outcome(document, base, &tree, number))
 }
 

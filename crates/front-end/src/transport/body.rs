@@ -45,22 +45,33 @@ struct Wire {
 /// Closing a connection while bytes of a body are still on their way resets it, and the reset takes
 /// the answer away with it: the client sees a broken pipe instead of the refusal, and sends all of
 /// it again. So whoever answers discards the rest.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Unread(Arc<Mutex<Option<Incoming>>>);
+#[derive(Clone, Debug)]
+pub(crate) struct Unread(Option<Arc<Mutex<Option<Incoming>>>>);
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        if let Some(body) = self.body.take().filter(|body| !body.is_end_stream()) {
-            *self.unread.0.lock() = Some(body);
+        if let Some(body) = self.body.take().filter(|body| !body.is_end_stream())
+            && let Some(place) = &self.unread.0
+        {
+            *place.lock() = Some(body);
         }
     }
 }
 
 impl Unread {
+    /// A place for a body; none for one without a byte, which most requests have.
+    pub(crate) fn place_for(body: &Incoming) -> Self {
+        Self((!body.is_end_stream()).then(Arc::default))
+    }
+
+    fn take(&self) -> Option<Incoming> {
+        self.0.as_ref()?.lock().take()
+    }
+
     /// Reads the rest of the body and drops it, in the background: at most so many bytes, for at
     /// most so long.
     pub(crate) fn discard(&self, max_bytes: usize, deadline: Duration) {
-        let Some(mut body) = self.0.lock().take() else {
+        let Some(mut body) = self.take() else {
             return;
         };
         let discarding = async move {
@@ -77,7 +88,7 @@ impl Unread {
 
     /// Forgets the body, which closes the connection.
     pub(crate) fn forget(&self) {
-        drop(self.0.lock().take());
+        drop(self.take());
     }
 }
 

@@ -227,7 +227,7 @@ pub(crate) async fn serve<H, IO>(
             // Taken here and not inside the future: a request counts from the moment it is known.
             let busy = watchdog.request_begins();
             async move {
-                let unread = Unread::default();
+                let unread = Unread::place_for(request.body());
                 // A client that waits to be told to go on sends nothing that could be discarded.
                 let waits = request.headers().contains_key(header::EXPECT);
                 let response = answer(&*handler, request, &peer, unread.clone()).await;

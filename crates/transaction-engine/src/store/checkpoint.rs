@@ -11,7 +11,7 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -128,8 +128,8 @@ impl CheckpointDir {
         let path = self.file(number);
         let file = File::open(&path)
             .map_err(StoreError::io(format!("open the checkpoint {}", path.display())))?;
-        let lines = Lines::new(BufReader::with_capacity(1 << 20, file));
-        read_lines(lines, number, skeleton).map_err(|problem| problem.at(&path, number))
+        read_lines(BufReader::with_capacity(1 << 20, file), number, skeleton)
+            .map_err(|problem| problem.at(&path, number))
     }
 
     /// Checks a checkpoint without making a tree of it, which would need the memory of another
@@ -233,7 +233,7 @@ struct Line<'a> {
     holds: StoredBody<'a>,
 }
 
-fn trailer(bodies: usize, hash: Hash) -> String {
+pub(super) fn trailer(bodies: usize, hash: Hash) -> String {
     format!("{{\"bodies\":{bodies},\"blake3\":\"{hash}\"}}\n")
 }
 
@@ -252,7 +252,37 @@ fn write_file(
         .open(path)
         .map_err(doing())?;
     reach(Point::CheckpointMade);
-    let mut out = Hashing { out: BufWriter::with_capacity(1 << 20, file), hasher: Hasher::new() };
+    let out = BufWriter::with_capacity(1 << 20, file);
+    let out = write_lines(out, number, chain, tree).map_err(|fault| match fault {
+        NotWritten::Refused(what) => StoreError::refused(what),
+        NotWritten::Io(error) => doing()(error),
+    })?;
+    let file = out.into_inner().map_err(|error| doing()(error.into_error()))?;
+    reach(Point::CheckpointWritten);
+    file.sync_all().map_err(doing())
+}
+
+/// Why a checkpoint was not written.
+pub(super) enum NotWritten {
+    /// A body that could not be read back.
+    Refused(String),
+    Io(std::io::Error),
+}
+
+impl From<std::io::Error> for NotWritten {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Writes the lines of a checkpoint, and gives back where they went.
+pub(super) fn write_lines<W: Write>(
+    out: W,
+    number: RevisionNumber,
+    chain: Hash,
+    tree: &Tree,
+) -> Result<W, NotWritten> {
+    let mut out = Hashing { out, hasher: Hasher::new() };
     let mut buffer = Vec::new();
     let header = Header {
         boxwood_checkpoint: FORMAT,
@@ -260,18 +290,15 @@ fn write_file(
         chain: chain.to_string().into(),
         digest: tree.digest().to_string().into(),
     };
-    out.line(&mut buffer, &header).map_err(doing())?;
+    out.line(&mut buffer, &header)?;
     for (path, body) in tree.walk() {
-        let holds = StoredBody::of(body, &path).map_err(StoreError::refused)?;
+        let holds = StoredBody::of(body, &path).map_err(NotWritten::Refused)?;
         let line = Line { rank: tree.rank(&path), path: path.to_string().into(), holds };
-        out.line(&mut buffer, &line).map_err(doing())?;
+        out.line(&mut buffer, &line)?;
     }
-    let hash = out.hasher.finalize();
-    let mut file = out.out;
-    file.write_all(trailer(tree.len(), hash).as_bytes()).map_err(doing())?;
-    let file = file.into_inner().map_err(|error| doing()(error.into_error()))?;
-    reach(Point::CheckpointWritten);
-    file.sync_all().map_err(doing())
+    let Hashing { mut out, hasher } = out;
+    out.write_all(trailer(tree.len(), hasher.finalize()).as_bytes())?;
+    Ok(out)
 }
 
 struct Hashing<W> {
@@ -292,7 +319,7 @@ impl<W: Write> Hashing<W> {
 // ===== reading =====
 
 /// Why a file is of no use.
-enum Problem {
+pub(super) enum Problem {
     Damaged(String),
     Format(u32),
     NoPlace(NodePath),
@@ -316,7 +343,7 @@ impl Problem {
     }
 }
 
-fn read_header<R: Read>(
+fn read_header<R: BufRead>(
     lines: &mut Lines<R>,
     number: RevisionNumber,
 ) -> Result<(Hash, TreeDigest), Problem> {
@@ -334,7 +361,7 @@ fn read_header<R: Read>(
     Ok((chain, digest.ok_or_else(|| lines.damaged("the digest is no digest"))?))
 }
 
-fn check_lines<R: Read>(
+fn check_lines<R: BufRead>(
     lines: &mut Lines<R>,
     number: RevisionNumber,
 ) -> Result<(Hash, TreeDigest), Problem> {
@@ -345,11 +372,13 @@ fn check_lines<R: Read>(
     Ok(place)
 }
 
-fn read_lines<R: Read>(
-    mut lines: Lines<R>,
+/// Reads and checks the lines of a checkpoint.
+pub(super) fn read_lines<R: BufRead>(
+    input: R,
     number: RevisionNumber,
     skeleton: &Tree,
 ) -> Result<Checkpoint, Problem> {
+    let mut lines = Lines::new(input);
     let (chain, digest) = read_header(&mut lines, number)?;
     let mut planting = Planting { tree: skeleton.clone(), parent: None };
     let mut problem = None;
@@ -371,14 +400,14 @@ fn read_lines<R: Read>(
 
 /// Lines with the hash of those before the present one.
 struct Lines<R> {
-    input: BufReader<R>,
+    input: R,
     hasher: Hasher,
     line: Vec<u8>,
     count: usize,
 }
 
-impl<R: Read> Lines<R> {
-    fn new(input: BufReader<R>) -> Self {
+impl<R: BufRead> Lines<R> {
+    fn new(input: R) -> Self {
         Self { input, hasher: Hasher::new(), line: Vec::new(), count: 0 }
     }
 

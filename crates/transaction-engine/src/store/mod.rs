@@ -35,6 +35,9 @@ mod sled_flush;
 
 pub mod mem_store;
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use checkpoint::CheckpointDir;
 pub use log::{Recovered, RevisionLog, Shortened};
 pub use mem_store::{Fault, MemStore};

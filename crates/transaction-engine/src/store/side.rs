@@ -327,6 +327,23 @@ fn damaged(what: impl Into<String>) -> StoreError {
     StoreError::damaged(what, "keep a copy of the data directory and restore it from a backup")
 }
 
+/// Reads an entry and writes it again, for the fuzz targets.
+pub(super) fn rewritten(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
+    let mut view = SideView::default();
+    view.read(key, value)?;
+    if let Some(slot) = key.strip_prefix(ANSWER_PREFIX) {
+        let (answer, sequence) =
+            unsealed::<StoredAnswer>(key, value)?.into_answer(slot.try_into().ok()?)?;
+        return sealed(key, &StoredAnswer::of(&answer, sequence)).ok();
+    }
+    let written = match (view.tags.values().next(), view.awaiting) {
+        (Some(tag), _) => sealed(key, &StoredTag::of(tag)),
+        (None, Some(awaiting)) => sealed(key, &StoredAwaiting::of(&awaiting)),
+        (None, None) => Ok(Vec::new()),
+    };
+    written.ok()
+}
+
 // ===== bytes =====
 
 pub(super) fn tag_key(name: &str) -> Vec<u8> {
@@ -363,7 +380,7 @@ fn unsealed<'a, T: Deserialize<'a>>(key: &[u8], value: &'a [u8]) -> Option<T> {
     serde_json::from_slice(text).ok()
 }
 
-fn hash_of(key: &[u8], text: &[u8]) -> Hash {
+pub(super) fn hash_of(key: &[u8], text: &[u8]) -> Hash {
     let mut hasher = Hasher::new();
     hasher.update(key).update(text);
     hasher.finalize()

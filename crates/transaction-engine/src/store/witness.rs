@@ -23,7 +23,7 @@ use crate::failpoint::{Point, reach};
 use crate::revision::RevisionNumber;
 
 /// The places are pages of their own, so that one that cannot be read does not take the other.
-const PLACE_BYTES: usize = 4096;
+pub(super) const PLACE_BYTES: usize = 4096;
 
 /// The open note.
 #[derive(Debug)]
@@ -106,12 +106,12 @@ impl Seen {
         self.entry.as_ref().map_or(RevisionNumber::ZERO, |entry| entry.number)
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
         let entry = self.entry.as_ref().map_or(vec![0; ChainEntry::BYTES], ChainEntry::to_bytes);
         [entry, self.side.to_bytes()].concat()
     }
 
-    fn parse(place: &[u8]) -> Option<Self> {
+    pub(super) fn parse(place: &[u8]) -> Option<Self> {
         let (entry, rest) = place.split_at(ChainEntry::BYTES);
         // Nothing, in a note that was made before anything was kept beside revisions.
         let side = match rest.iter().all(|byte| *byte == 0) {

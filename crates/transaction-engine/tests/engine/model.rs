@@ -76,10 +76,10 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 
 /// A configuration, as plainly as it can be said.
 #[derive(Debug, Clone, PartialEq, Default)]
-struct State {
-    bodies: BTreeMap<String, Value>,
+pub(crate) struct State {
+    pub(crate) bodies: BTreeMap<String, Value>,
     /// Keys of the things, in their order.
-    order: Vec<String>,
+    pub(crate) order: Vec<String>,
 }
 
 impl State {
@@ -87,12 +87,12 @@ impl State {
         self.bodies.values().filter(|body| body[member] == key).count()
     }
 
-    fn passwords(&self) -> Vec<String> {
+    pub(crate) fn passwords(&self) -> Vec<String> {
         let keys = self.bodies.keys().filter_map(|path| path.strip_prefix("/passwords/"));
         keys.map(str::to_owned).collect()
     }
 
-    fn is_valid(&self) -> bool {
+    pub(crate) fn is_valid(&self) -> bool {
         self.bodies.values().all(|body| {
             let exists = |member: &str, folder: &str| {
                 body[member]
@@ -103,7 +103,7 @@ impl State {
         }) && self.passwords().iter().all(|key| self.referrers("password", key) <= 1)
     }
 
-    fn without_unused_passwords(mut self) -> Self {
+    pub(crate) fn without_unused_passwords(mut self) -> Self {
         for key in self.passwords() {
             if self.referrers("password", &key) == 0 {
                 self.bodies.remove(&format!("/passwords/{key}"));
@@ -113,7 +113,7 @@ impl State {
     }
 
     /// This state with what leads from `base` to `mine`; `None` where both sides changed a thing.
-    fn rebased(&self, base: &State, mine: &State) -> Option<State> {
+    pub(crate) fn rebased(&self, base: &State, mine: &State) -> Option<State> {
         let mut merged = self.clone();
         let paths = base.bodies.keys().chain(mine.bodies.keys());
         for path in paths {
@@ -596,7 +596,7 @@ impl World {
     }
 }
 
-fn state_of(tree: &config_tree::Tree) -> State {
+pub(crate) fn state_of(tree: &config_tree::Tree) -> State {
     let body = |(path, body): (NodePath, &config_tree::Body)| {
         let is_secret = path.to_string().starts_with("/passwords/");
         (path.to_string(), if is_secret { json!("sealed") } else { body.value() })

@@ -1,0 +1,6 @@
+//! One line: see `fuzz_targets::fuzz_body`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    fuzz_targets::fuzz_body(data);
+});

@@ -138,7 +138,7 @@ pub fn changes_between<'a>(
 
 fn stands_before_an_older_one(base: &Tree, after: &Tree, path: &NodePath) -> bool {
     let next = after.rank(path).and_then(|_| after.neighbours(path)?.next);
-    let older = next.zip(path.parent()).map(|(next, parent)| parent.join(&next));
+    let older = next.zip(path.parent()).map(|(next, parent)| parent.join(next));
     older.is_some_and(|older| base.body(&older).is_some())
 }
 
@@ -283,10 +283,10 @@ mod tests {
                 let keys: Vec<Key> = tree.children(&parent).cloned().collect();
                 for (index, key) in keys.iter().enumerate() {
                     let found = tree.neighbours(&parent.join(key)).unwrap();
-                    prop_assert_eq!(&found.first, &keys[0]);
-                    prop_assert_eq!(&found.last, &keys[keys.len() - 1]);
-                    prop_assert_eq!(found.previous.as_ref(), index.checked_sub(1).map(|i| &keys[i]));
-                    prop_assert_eq!(found.next.as_ref(), keys.get(index + 1));
+                    prop_assert_eq!(found.first, &keys[0]);
+                    prop_assert_eq!(found.last, &keys[keys.len() - 1]);
+                    prop_assert_eq!(found.previous, index.checked_sub(1).map(|i| &keys[i]));
+                    prop_assert_eq!(found.next, keys.get(index + 1));
                 }
             }
         }

@@ -6,6 +6,7 @@
 //! and [`Tree::collection_reorder`]; [`Tree::apply`] speaks of the same four as data.
 
 use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
@@ -51,15 +52,15 @@ pub enum Kind {
 
 /// The siblings of a node: children of the same parent.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Neighbours {
+pub struct Neighbours<'t> {
     /// The first child of the parent.
-    pub first: Key,
+    pub first: &'t Key,
     /// The last child of the parent.
-    pub last: Key,
+    pub last: &'t Key,
     /// The child before the node.
-    pub previous: Option<Key>,
+    pub previous: Option<&'t Key>,
     /// The child after the node.
-    pub next: Option<Key>,
+    pub next: Option<&'t Key>,
 }
 
 /// Who names a node, and where in its body.
@@ -159,25 +160,25 @@ impl Tree {
 
     /// The siblings of a node; `None` for the root and where there is no node.
     #[must_use]
-    pub fn neighbours(&self, path: &NodePath) -> Option<Neighbours> {
+    pub fn neighbours(&self, path: &NodePath) -> Option<Neighbours<'_>> {
         let (key, parent) = path.segments().split_last()?;
         match find(&self.root, parent)? {
             Found::Slot(Slot::Folder(children)) => {
                 children.get(key)?;
                 Some(Neighbours {
-                    first: children.get_min()?.0.clone(),
-                    last: children.get_max()?.0.clone(),
-                    previous: children.range(..key.clone()).next_back().map(|(k, _)| k.clone()),
-                    next: after(children, key).cloned(),
+                    first: &children.get_min()?.0,
+                    last: &children.get_max()?.0,
+                    previous: before(children, key),
+                    next: after(children, key),
                 })
             }
             Found::Slot(Slot::Collection(collection)) => {
                 let rank = collection.get(key)?.rank;
                 Some(Neighbours {
-                    first: collection.first()?.clone(),
-                    last: collection.last()?.clone(),
-                    previous: collection.before(rank).cloned(),
-                    next: collection.after(rank).cloned(),
+                    first: collection.first()?,
+                    last: collection.last()?,
+                    previous: collection.before(rank),
+                    next: collection.after(rank),
                 })
             }
             Found::Slot(Slot::Object(_)) | Found::Member(_) => None,
@@ -597,8 +598,11 @@ fn for_links(keys: &[Key], mut each: impl FnMut(Option<&Key>, &Key)) {
 }
 
 fn after<'a, V: Clone>(children: &'a OrdMap<Key, V>, key: &Key) -> Option<&'a Key> {
-    use std::ops::Bound::{Excluded, Unbounded};
-    children.range((Excluded(key.clone()), Unbounded)).next().map(|(key, _)| key)
+    children.range::<_, Key>((Excluded(key), Unbounded)).next().map(|(key, _)| key)
+}
+
+fn before<'a, V: Clone>(children: &'a OrdMap<Key, V>, key: &Key) -> Option<&'a Key> {
+    children.range::<_, Key>((Unbounded, Excluded(key))).next_back().map(|(key, _)| key)
 }
 
 fn find<'a>(root: &'a Slot, keys: &[Key]) -> Option<Found<'a>> {

@@ -168,7 +168,7 @@ fn for_all(service: &Service, head: &Parts, path: &str) -> Named {
 fn health(service: &Service) -> Answer {
     let poisoned = service.engine.is_poisoned();
     Answer::document(&json!({
-        "revision": service.engine.running().number.get(),
+        "revision": service.engine.running_number().get(),
         "status": if poisoned { "degraded" } else { "ok" },
         "store": if poisoned { "poisoned" } else { "ok" },
     }))
@@ -186,7 +186,7 @@ fn metrics(service: &Service) -> Answer {
     let metrics = &service.metrics;
     metrics.set_sessions(service.logins.count());
     metrics.set_transactions_open(service.logins.transactions_open());
-    metrics.set_running_revision(service.engine.running().number.get());
+    metrics.set_running_revision(service.engine.running_number().get());
     metrics.set_store_poisoned(service.engine.is_poisoned());
     let text =
         HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");

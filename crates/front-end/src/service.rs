@@ -182,7 +182,7 @@ impl Handler for Service {
         let Named { answer, .. } = named;
         let mut response = answer
             .header_number(REQUEST_ID, id)
-            .header_number(REVISION, self.engine.running().number.get())
+            .header_number(REVISION, self.engine.running_number().get())
             .into_response();
         if method == Method::HEAD {
             let length = hyper::body::Body::size_hint(response.body()).exact().unwrap_or(0);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use catalog::{Catalog, EndpointKind, SecretReader};
 use config_tree::{Body, Change, Key, NodePath, Tree};
 use serde_json::Value;
@@ -100,7 +100,7 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub enum View {
     /// The last committed revision.
-    Running(Arc<Revision>),
+    Running(Guard<Arc<Revision>>),
     /// The session's own transaction.
     Staged(Tree),
 }
@@ -254,7 +254,7 @@ impl Engine {
         match &*session.state.lock() {
             State::Open(transaction) => View::Staged(transaction.tree().clone()),
             State::Committing { view, .. } => View::Staged(view.clone()),
-            State::Closed | State::Ended => View::Running(self.running()),
+            State::Closed | State::Ended => View::Running(self.shared.running.load()),
         }
     }
 
@@ -262,6 +262,12 @@ impl Engine {
     #[must_use]
     pub fn running(&self) -> Arc<Revision> {
         self.shared.running.load_full()
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn running_number(&self) -> RevisionNumber {
+        self.shared.running.load().number
     }
 
     /// The schema of this configuration.

@@ -33,7 +33,7 @@ pub(super) async fn revisions(service: &Service, query: Option<&str>) -> Result<
     let engine = Arc::clone(&service.engine);
     let infos = blocking(move || engine.revisions(page, limit)).await??;
     let tags = service.engine.tags();
-    let (oldest, newest) = (service.engine.oldest_revision(), service.engine.running().number);
+    let (oldest, newest) = (service.engine.oldest_revision(), service.engine.running_number());
     let more = infos.last().filter(|last| infos.len() == limit && last.number > oldest);
     let next = more.map(|last| format!("{HREF}?before={}&limit={limit}", last.number));
     let items: Vec<Value> = infos.iter().map(|info| info_shown(info, &tags)).collect();

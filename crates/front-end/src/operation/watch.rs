@@ -45,7 +45,7 @@ pub(super) fn watch(service: &Service, login: &Login, head: &Parts) -> Result<An
     let from = match (last, query.get("from")) {
         (Some(last), _) => numbered("Last-Event-ID", last)?,
         (None, Some(from)) => numbered("from", from)?,
-        (None, None) => service.engine.running().number,
+        (None, None) => service.engine.running_number(),
     };
     let news = Arc::new(Notify::new());
     let wake = Arc::clone(&news);

@@ -102,11 +102,11 @@ fn meta(context: &Context<'_>, tree: &Tree, path: &NodePath, text: &mut Vec<u8>)
     link("href", &parent, Some(key), text);
     if let Some(Neighbours { last, next, .. }) = &neighbours {
         link("last", &parent, Some(last), text);
-        link("next", &parent, next.as_ref(), text);
+        link("next", &parent, *next, text);
     }
     put(text, &["\"parent\":\"", &parent, "\","]);
     if let Some(Neighbours { previous, .. }) = &neighbours {
-        link("previous", &parent, previous.as_ref(), text);
+        link("previous", &parent, *previous, text);
     }
     meta_end(context, text);
 }

@@ -62,8 +62,9 @@ impl AnswerBody {
     }
 
     /// Keeps a request under way until the body is sent, if that takes longer than answering.
-    pub(crate) fn held(mut self, busy: Busy, mut stop: watch::Receiver<bool>) -> Self {
+    pub(crate) fn held(mut self, busy: Busy, stop: &watch::Receiver<bool>) -> Self {
         if let Source::Stream(stream) = &mut self.0 {
+            let mut stop = stop.clone();
             *stream.busy.lock() = Some(busy);
             // Whoever feeds it may have stopped before there was something to hold.
             if stream.pieces.is_closed() {

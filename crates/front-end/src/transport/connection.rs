@@ -14,7 +14,7 @@
 //! therefore be prepared to be dropped at any `await`.
 
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,6 +35,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::body::Unread;
+use super::seldom::{Either, either};
 use super::{AnswerBody, Limits, RequestBody};
 
 /// hyper refuses a smaller read buffer.
@@ -217,20 +218,21 @@ pub(crate) async fn serve<H, IO>(
 {
     let watchdog = Watchdog::new();
     let io = WatchedIo { io, watchdog: watchdog.clone() };
-    let service_limits = Arc::clone(&limits);
-    let (service_peer, service_stop) = (peer.clone(), stop.clone());
+    // One thing to share for each request, and only with others of this connection: counting what
+    // all connections share costs every request when there are several cores.
+    let ours = Arc::new(Ours { handler, limits, peer, watchdog, stop: stop.clone() });
     let service = {
-        let watchdog = watchdog.clone();
+        let ours = Arc::clone(&ours);
         service_fn(move |request: http::Request<Incoming>| {
-            let (handler, limits) = (Arc::clone(&handler), Arc::clone(&service_limits));
-            let (peer, stop) = (service_peer.clone(), service_stop.clone());
+            let ours = Arc::clone(&ours);
             // Taken here and not inside the future: a request counts from the moment it is known.
-            let busy = watchdog.request_begins();
+            let busy = ours.watchdog.request_begins();
             async move {
+                let Ours { handler, limits, peer, stop, .. } = &*ours;
                 let unread = Unread::place_for(request.body());
                 // A client that waits to be told to go on sends nothing that could be discarded.
                 let waits = request.headers().contains_key(header::EXPECT);
-                let response = answer(&*handler, request, &peer, unread.clone()).await;
+                let response = answer(&**handler, request, peer, unread.clone()).await;
                 if waits {
                     unread.forget();
                 } else {
@@ -240,17 +242,27 @@ pub(crate) async fn serve<H, IO>(
             }
         })
     };
+    let Ours { limits, peer, watchdog, .. } = &*ours;
     let outcome = match protocol {
         Protocol::Http1 => {
-            let connection = http1_builder(&limits).serve_connection(io, service);
-            drive(connection, &watchdog, &limits, stop).await
+            let connection = http1_builder(limits).serve_connection(io, service);
+            drive(connection, watchdog, limits, stop).await
         }
         Protocol::Http2 => {
-            let connection = http2_builder(&limits).serve_connection(io, service);
-            drive(connection, &watchdog, &limits, stop).await
+            let connection = http2_builder(limits).serve_connection(io, service);
+            drive(connection, watchdog, limits, stop).await
         }
     };
     tracing::debug!(%peer, ?protocol, %outcome, "connection ended");
+}
+
+/// What the requests of a connection share.
+struct Ours<H> {
+    handler: Arc<H>,
+    limits: Arc<Limits>,
+    peer: Peer,
+    watchdog: Watchdog,
+    stop: watch::Receiver<bool>,
 }
 
 fn http1_builder(limits: &Limits) -> http1::Builder {
@@ -353,16 +365,15 @@ where
     let mut next_look = Instant::now() + limits.header_timeout;
     let mut closing = false;
     loop {
-        tokio::select! {
-            ended = connection.as_mut() => return match ended {
-                Ok(()) => Outcome::Finished,
-                Err(error) => Outcome::Failed(error),
-            },
-            () = stopped(&mut stop), if !closing => {
+        let (told, look) = ((!closing).then_some(&mut stop), next_look);
+        match either(connection.as_mut(), pin!(event(told, look))).await {
+            Either::Often(Ok(())) => return Outcome::Finished,
+            Either::Often(Err(error)) => return Outcome::Failed(error),
+            Either::Seldom(Event::Stop) => {
                 closing = true;
                 connection.as_mut().graceful_shutdown();
             }
-            () = sleep_until(next_look) => match watchdog.look(Instant::now(), limits) {
+            Either::Seldom(Event::Look) => match watchdog.look(Instant::now(), limits) {
                 Verdict::LookAgain(at) => next_look = at,
                 Verdict::Silent => return Outcome::Silent,
                 Verdict::Stalled => return Outcome::Stalled,
@@ -376,6 +387,25 @@ where
                 }
             },
         }
+    }
+}
+
+/// What happens to a connection beside its requests.
+enum Event {
+    Stop,
+    Look,
+}
+
+async fn event(stop: Option<&mut watch::Receiver<bool>>, look: Instant) -> Event {
+    let told = async {
+        match stop {
+            Some(stop) => stopped(stop).await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        () = told => Event::Stop,
+        () = sleep_until(look) => Event::Look,
     }
 }
 

@@ -29,6 +29,7 @@ mod tls;
 pub use tls::{CertificateSlot, SelfSigned, TlsError, self_signed};
 
 mod connection;
+mod seldom;
 pub use connection::{Handler, HeadError, Peer, Request, check_head};
 
 mod body;

@@ -5,6 +5,7 @@
 //! sent as a strong tag all the same, because what a caller can change is all in it (RFC 9110,
 //! 8.8.1 and 13.1).
 
+use bytes::Bytes;
 use hyper::HeaderMap;
 use hyper::header::{self, HeaderName, HeaderValue};
 
@@ -25,8 +26,15 @@ impl Tag {
         Self(tag)
     }
 
+    /// The header's value.
+    pub(crate) fn value(self) -> HeaderValue {
+        let text = Bytes::from(self.header());
+        // Quotes and digits can always be a header's value.
+        HeaderValue::from_maybe_shared(text).unwrap_or(HeaderValue::from_static("\"\""))
+    }
+
     /// As the header has it: in quotes.
-    pub(crate) fn header(self) -> String {
+    fn header(self) -> String {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = String::with_capacity(2 + 2 * self.0.len());
         text.push('"');

@@ -9,7 +9,7 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Response, StatusCode};
 use serde_json::Value;
 
-use crate::condition::{self, Tag};
+use crate::condition;
 use crate::transport::AnswerBody;
 
 /// The media type of every JSON answer.
@@ -110,11 +110,8 @@ impl Answer {
     }
 
     /// Says which state the answer shows.
-    pub(crate) fn tagged(self, tag: Tag) -> Self {
-        match HeaderValue::from_maybe_shared(Bytes::from(tag.header())) {
-            Ok(value) => self.header(header::ETAG, value),
-            Err(_) => self,
-        }
+    pub(crate) fn tagged(self, tag: HeaderValue) -> Self {
+        self.header(header::ETAG, tag)
     }
 
     /// 304 instead, without the document, for a caller who has that state already.

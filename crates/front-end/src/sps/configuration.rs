@@ -1,11 +1,15 @@
 //! `/api/configuration` and below: reads, changes, order.
 
 use config_tree::{Body, Key, NodePath};
+use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use transaction_engine::{Operation, View};
 
-use super::{Call, document};
+use super::Call;
+use super::document::{self, Unfinished};
+use super::kept::Kept;
+use crate::accounts::Access;
 use crate::condition::{self, Tag};
 use crate::error::ApiError;
 use crate::respond::{Allow, Answer};
@@ -26,13 +30,49 @@ impl Call<'_> {
         self.expect_method(allow)?;
         let answer = match self.head.method {
             Method::OPTIONS => self.options(allow),
-            Method::GET | Method::HEAD => {
-                self.show(StatusCode::OK, &view, path)?.unless_known(&self.head.headers)
-            }
+            Method::GET | Method::HEAD => return self.node_get(&view, path, allow),
             // Apart, so that a read does not pay for what a change keeps while it waits.
             _ => Box::pin(self.node_change(path, &view, body)).await?,
         };
         Ok(answer.allow(allow))
+    }
+
+    fn node_get(&self, view: &View, path: &NodePath, allow: Allow) -> Result<Answer, ApiError> {
+        let service = self.service;
+        let (document, tag) = document::node(service.engine.catalog(), view.tree(), path)
+            .ok_or_else(|| ApiError::not_found(self.path))?;
+        let tag = tag.value();
+        let asked = self.head.uri.path();
+        if let View::Running(running) = view
+            && service.keep.wants(running.number, asked, document.text().len())
+        {
+            service.keep.put(Kept {
+                revision: running.number,
+                asked: asked.into(),
+                path: path.clone(),
+                text: document.text().into(),
+                tag: tag.clone(),
+                allow,
+            });
+        }
+        Ok(self.read(document, tag, allow))
+    }
+
+    /// The answer to a read that was made before of the same revision; `None` where it was not, or
+    /// the caller does not see that revision, or may not see the node.
+    pub(super) fn node_get_again(&self) -> Option<Answer> {
+        let login = self.login.as_ref().filter(|_| self.head.method == Method::GET)?;
+        let View::Running(running) = self.service.engine.view(&login.session) else { return None };
+        let found = self.service.keep.find(running.number, self.head.uri.path())?;
+        let kept =
+            found.as_ref().filter(|kept| login.account.rights.allow(Access::Read, &kept.path))?;
+        Some(self.read(Unfinished::from_kept(&kept.text), kept.tag.clone(), kept.allow))
+    }
+
+    fn read(&self, document: Unfinished, tag: HeaderValue, allow: Allow) -> Answer {
+        let text = document.finish(self.remaining_seconds());
+        let answer = Answer::text(StatusCode::OK, text).tagged(tag).allow(allow);
+        answer.unless_known(&self.head.headers)
     }
 
     async fn node_change(
@@ -66,9 +106,9 @@ impl Call<'_> {
             }
             _ => {
                 // The navigation of what is about to go, as the appliance answers it.
-                let former = document::meta_only(&self.context(), view.tree(), path);
+                let former = document::meta_only(engine.catalog(), view.tree(), path);
                 engine.node_delete(session, path, self.expected_state(view, path)?)?;
-                Ok(Answer::text(StatusCode::OK, former))
+                Ok(Answer::text(StatusCode::OK, former.finish(self.remaining_seconds())))
             }
         }
     }
@@ -129,15 +169,13 @@ impl Call<'_> {
     }
 
     fn show(&self, status: StatusCode, view: &View, path: &NodePath) -> Result<Answer, ApiError> {
-        match document::node(&self.context(), view.tree(), path) {
-            Some((text, tag)) => Ok(Answer::text(status, text).tagged(tag)),
+        match document::node(self.service.engine.catalog(), view.tree(), path) {
+            Some((document, tag)) => {
+                let text = document.finish(self.remaining_seconds());
+                Ok(Answer::text(status, text).tagged(tag.value()))
+            }
             None => Err(ApiError::not_found(self.path)),
         }
-    }
-
-    fn context(&self) -> document::Context<'_> {
-        let catalog = self.service.engine.catalog();
-        document::Context { catalog, remaining_seconds: self.remaining_seconds() }
     }
 
     fn node_allow(&self, path: &NodePath) -> Allow {

@@ -12,36 +12,60 @@ use serde_json::{Value, json};
 use crate::condition::Tag;
 use crate::sps::address::{CONFIGURATION, encoded, href};
 
-/// What a document needs beside the tree.
-pub(crate) struct Context<'a> {
-    pub(crate) catalog: &'a Catalog,
-    /// Seconds until the session ends if nothing else happens.
-    pub(crate) remaining_seconds: u64,
+/// A document up to the seconds that the session has left, the one thing in it that depends on who
+/// asks and when.
+pub(crate) struct Unfinished(Vec<u8>);
+
+/// What follows the seconds: the end of `meta` and of the document.
+const END: &[u8] = b",\"transaction\":\"/api/transaction\"}}";
+
+/// The digits of any number of seconds.
+const SECONDS: usize = 20;
+
+impl Unfinished {
+    /// One that was kept.
+    pub(crate) fn from_kept(text: &[u8]) -> Self {
+        let mut copy = Vec::with_capacity(text.len() + SECONDS + END.len());
+        copy.extend_from_slice(text);
+        Self(copy)
+    }
+
+    /// What there is, to be kept.
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The document, for a session that ends after so many seconds if nothing else happens.
+    pub(crate) fn finish(self, remaining_seconds: u64) -> Vec<u8> {
+        let Self(mut text) = self;
+        text.extend_from_slice(itoa::Buffer::new().format(remaining_seconds).as_bytes());
+        text.extend_from_slice(END);
+        text
+    }
 }
 
 /// The document of a node and the tag of its state; `None` where there is none.
-pub(crate) fn node(context: &Context<'_>, tree: &Tree, path: &NodePath) -> Option<(Vec<u8>, Tag)> {
+pub(crate) fn node(catalog: &Catalog, tree: &Tree, path: &NodePath) -> Option<(Unfinished, Tag)> {
     let found = tree.get(path)?;
     Some(match found.body() {
-        Some(body) => object(context, tree, path, body),
-        None => listing(context, tree, path, found.kind()),
+        Some(body) => object(catalog, tree, path, body),
+        None => listing(catalog, tree, path, found.kind()),
     })
 }
 
-fn object(context: &Context<'_>, tree: &Tree, path: &NodePath, body: &Body) -> (Vec<u8>, Tag) {
-    let shown = shown(context.catalog, path, body);
+fn object(catalog: &Catalog, tree: &Tree, path: &NodePath, body: &Body) -> (Unfinished, Tag) {
+    let shown = shown(catalog, path, body);
     let mut text = Vec::with_capacity(shown.text.len() + 1024);
     text.extend_from_slice(b"{\"body\":");
     text.extend_from_slice(&shown.text);
     text.extend_from_slice(b",\"key\":");
     string(&mut text, path.key().map_or("configuration", Key::as_str));
     text.extend_from_slice(b",\"meta\":");
-    meta(context, tree, path, &mut text);
-    text.push(b'}');
-    (text, Tag::of_body(shown.tag))
+    meta(catalog, tree, path, &mut text);
+    (Unfinished(text), Tag::of_body(shown.tag))
 }
 
-fn listing(context: &Context<'_>, tree: &Tree, path: &NodePath, kind: Kind) -> (Vec<u8>, Tag) {
+fn listing(catalog: &Catalog, tree: &Tree, path: &NodePath, kind: Kind) -> (Unfinished, Tag) {
     let base = href(path);
     let mut text = Vec::with_capacity(512 + tree.child_count(path) * (2 * base.len() + 96));
     text.extend_from_slice(b"{\"items\":[");
@@ -50,7 +74,7 @@ fn listing(context: &Context<'_>, tree: &Tree, path: &NodePath, kind: Kind) -> (
         for (index, (key, body)) in tree.members(path).enumerate() {
             separate(index, &mut text);
             text.extend_from_slice(b"{\"body\":");
-            text.extend_from_slice(&shown(context.catalog, &path.join(key), body).text);
+            text.extend_from_slice(&shown(catalog, &path.join(key), body).text);
             text.push(b',');
             item(&base, key, &mut text);
         }
@@ -63,9 +87,8 @@ fn listing(context: &Context<'_>, tree: &Tree, path: &NodePath, kind: Kind) -> (
     }
     let tag = Tag::of_listing(&text);
     text.extend_from_slice(b"],\"meta\":");
-    meta(context, tree, path, &mut text);
-    text.push(b'}');
-    (text, tag)
+    meta(catalog, tree, path, &mut text);
+    (Unfinished(text), tag)
 }
 
 fn separate(index: usize, text: &mut Vec<u8>) {
@@ -81,19 +104,19 @@ fn item(parent: &str, key: &Key, text: &mut Vec<u8>) {
 }
 
 /// A document with nothing but the navigation of a node, which DELETE answers.
-pub(crate) fn meta_only(context: &Context<'_>, tree: &Tree, path: &NodePath) -> Vec<u8> {
+pub(crate) fn meta_only(catalog: &Catalog, tree: &Tree, path: &NodePath) -> Unfinished {
     let mut text = b"{\"meta\":".to_vec();
-    meta(context, tree, path, &mut text);
-    text.push(b'}');
-    text
+    meta(catalog, tree, path, &mut text);
+    Unfinished(text)
 }
 
-fn meta(context: &Context<'_>, tree: &Tree, path: &NodePath, text: &mut Vec<u8>) {
+// Up to the seconds.
+fn meta(catalog: &Catalog, tree: &Tree, path: &NodePath, text: &mut Vec<u8>) {
     let (Some(parent), Some(key)) = (path.parent(), path.key()) else {
-        return root_meta(context, text);
+        return root_meta(text);
     };
     // Neighbours would list the keys of a collection that may not be listed.
-    let neighbours = if is_listed(context.catalog, &parent) { tree.neighbours(path) } else { None };
+    let neighbours = if is_listed(catalog, &parent) { tree.neighbours(path) } else { None };
     let parent = href(&parent);
     text.push(b'{');
     if let Some(Neighbours { first, .. }) = &neighbours {
@@ -108,22 +131,14 @@ fn meta(context: &Context<'_>, tree: &Tree, path: &NodePath, text: &mut Vec<u8>)
     if let Some(Neighbours { previous, .. }) = &neighbours {
         link("previous", &parent, *previous, text);
     }
-    meta_end(context, text);
+    put(text, &["\"remaining_seconds\":"]);
 }
 
 // The root is its own first and last, and has neither parent nor neighbours (7.3 guide).
-fn root_meta(context: &Context<'_>, text: &mut Vec<u8>) {
+fn root_meta(text: &mut Vec<u8>) {
     let own = CONFIGURATION;
     put(text, &["{\"first\":\"", own, "\",\"href\":\"", own, "\",\"last\":\"", own]);
-    put(text, &["\",\"next\":null,\"parent\":null,\"previous\":null,"]);
-    meta_end(context, text);
-}
-
-fn meta_end(context: &Context<'_>, text: &mut Vec<u8>) {
-    put(text, &["\"remaining_seconds\":"]);
-    // Writing a number to memory cannot fail.
-    let _ = serde_json::to_writer(&mut *text, &context.remaining_seconds);
-    put(text, &[",\"transaction\":\"/api/transaction\"}"]);
+    put(text, &["\",\"next\":null,\"parent\":null,\"previous\":null,\"remaining_seconds\":"]);
 }
 
 /// A member of `meta` that leads to a child of `parent`, or nowhere. A shown path has nothing that

@@ -53,7 +53,7 @@ bench: ## Measure speed and memory as ratios, a few minutes (ARGS="--only reads"
 	cargo build --quiet --release --package bench
 	target/release/bench --plot docs/reference/performance.svg $(ARGS)
 
-bench-instructions: ## Count instructions and allocations of three paths, compare with what is checked in
+bench-instructions: ## Count instructions and allocations of four paths, compare with what is checked in
 	cargo build --quiet --release --package bench
 	crates/bench/instructions.sh $(ARGS)
 

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Counts what is the same on every run: instructions (callgrind) and allocations of three paths, a
-# GET, a PUT and a commit, without sockets, on a store in memory, with the log on.
+# Counts what is the same on every run: instructions (callgrind) and allocations of four paths, a
+# GET over and over, the same in a transaction, a PUT and a commit, without sockets, on a store in
+# memory, with the log on.
 #
 #   instructions.sh            compare with instructions.tsv; a path that grew by more than the
 #                              tolerance there makes it fail
@@ -40,7 +41,7 @@ count() {
 nothing=$(count nothing) || exit 2
 "$binaries/bench-allocations" > "$work/allocations" || exit 2
 : > "$work/counted"
-for path in get put commit; do
+for path in get get-staged put commit; do
     counted=$(count $path) || exit 2
     # A commit is no request.
     [ $path = commit ] || counted=$((counted - nothing))
@@ -67,7 +68,7 @@ awk -F '\t' -v tolerance="${tolerance:-5}" '
         if (!known) verdict = "no reference; run with --update"
         else if (change > tolerance) { verdict = "GREW"; grew = 1 }
         else if (change < -tolerance) verdict = "shrank; run with --update"
-        printf "%-8s %-13s %9d  reference %9d  %+6.1f %%  %s\n", $1, $2, $3, known, change, verdict
+        printf "%-10s %-13s %9d  reference %9d  %+6.1f %%  %s\n", $1, $2, $3, known, change, verdict
     }
     END { exit grew }
 ' "$reference" "$work/counted"

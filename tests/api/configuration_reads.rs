@@ -340,3 +340,59 @@ fn members_of_answers_are_in_alphabetical_order() {
         assert_eq!(answer.text(), answer.json().to_string(), "{path}");
     }
 }
+
+/// The document of a node, read often enough for the daemon to keep it.
+fn over_and_over(client: &mut Client, path: &str) -> Value {
+    let mut read = || {
+        let mut document = client.get(path).expect(200).json();
+        document["meta"]["remaining_seconds"] = json!(null);
+        document
+    };
+    let first = read();
+    for _ in 0..3 {
+        assert_eq!(read(), first);
+    }
+    first
+}
+
+#[test]
+fn what_is_read_over_and_over_is_never_old() {
+    const LISTS: &str = "/api/configuration/policies/userlists";
+    let server = Server::builder().set("transactions.mode", "concurrent").start();
+    let (mut admin, mut other) = (server.admin(), server.admin());
+    let make = |client: &mut Client, name: &str| {
+        let made = client.post(LISTS, &json!({ "name": name })).expect(201);
+        made.at("/meta/href").as_str().expect("a path").to_owned()
+    };
+    let one = make(&mut admin, "one");
+    admin.commit().expect(200);
+    let (list, member) = (over_and_over(&mut other, LISTS), over_and_over(&mut other, &one));
+    assert_eq!(member["body"]["name"], "one");
+    assert_eq!(member["meta"]["next"], json!(null));
+
+    // A transaction sees its own, before and after others have read, and others do not.
+    let two = make(&mut admin, "two");
+    admin.put(&one, &json!({ "name": "uno" })).expect(200);
+    assert_eq!(over_and_over(&mut admin, &one)["body"]["name"], "uno");
+    assert_eq!(over_and_over(&mut other, &one), member);
+    assert_eq!(over_and_over(&mut other, LISTS), list);
+    other.get(&two).expect(404);
+    assert_eq!(over_and_over(&mut admin, &one)["meta"]["next"], json!(two));
+
+    // A commit is seen at once: the body, and the neighbours of what did not change.
+    admin.commit().expect(200);
+    let now = over_and_over(&mut other, &one);
+    assert_eq!((&now["body"]["name"], &now["meta"]["next"]), (&json!("uno"), &json!(two)));
+    assert_eq!(over_and_over(&mut other, LISTS)["items"].as_array().map(Vec::len), Some(2));
+    admin.delete(&two).expect(200);
+    admin.commit().expect(200);
+    other.get(&two).expect(404);
+    assert_eq!(over_and_over(&mut other, &one)["meta"]["next"], json!(null));
+
+    // What is kept answers as anything else: conditions, HEAD, and nobody without a session.
+    let tag = other.get(&one).expect(200).header("etag").expect("a tag").to_owned();
+    let again = other.request("GET", &one).header("If-None-Match", &tag).unchecked().send();
+    assert_eq!((again.status, again.body.is_empty()), (304, true));
+    assert!(other.request("HEAD", &one).send().expect(200).body.is_empty());
+    server.client().get(&one).expect(401);
+}

@@ -169,8 +169,10 @@ pub fn request(head: &Parts, body: Bytes) -> Request {
 /// The paths that are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
-    /// A GET of a member of a collection of a thousand, its shown form cached.
+    /// A GET of a member of a collection of a thousand, over and over.
     Get,
+    /// The same in an open transaction, where no document is kept.
+    GetStaged,
     /// A PUT of an object into an open transaction.
     Put,
     /// Open, PUT and commit of one object through the engine on a store in memory.
@@ -179,8 +181,12 @@ pub enum Counted {
 
 impl Counted {
     /// All of them, with their names.
-    pub const ALL: [(Self, &'static str); 3] =
-        [(Self::Get, "get"), (Self::Put, "put"), (Self::Commit, "commit")];
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::Get, "get"),
+        (Self::GetStaged, "get-staged"),
+        (Self::Put, "put"),
+        (Self::Commit, "commit"),
+    ];
 
     /// Prepares the path; each call of the result goes down it once.
     ///
@@ -189,7 +195,11 @@ impl Counted {
     pub fn prepare(self) -> Outcome<Box<dyn FnMut() -> Outcome<()>>> {
         let product = InProcess::in_memory(1000)?;
         match self {
-            Self::Get => {
+            Self::Get | Self::GetStaged => {
+                if self == Self::GetStaged {
+                    let open = product.head(Method::POST, "/transaction")?;
+                    product.expect(&open, Bytes::new())?;
+                }
                 let path = format!("/configuration{THINGS}/{}", appliance::key(500));
                 let head = product.head(Method::GET, &path)?;
                 product.expect(&head, Bytes::new())?;

@@ -8,6 +8,8 @@ mod transaction;
 mod transfer;
 mod watch;
 
+use std::sync::Arc;
+
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
@@ -48,7 +50,7 @@ async fn for_sessions(
     endpoint: Endpoint,
 ) -> Named {
     let login = service.find_login(&head.headers);
-    let session = login.as_ref().map(|login| login.session.id());
+    let session = login.as_ref().map(|login| Arc::clone(&login.name));
     let (verb, allow) = (endpoint.verb(&head.method), endpoint.allow());
     let outcome = async {
         let login = login.as_ref().ok_or_else(|| ApiError::unauthenticated(path))?;
@@ -131,7 +133,7 @@ async fn for_users(service: &Service, head: &Parts, path: &str, body: RequestBod
             _ => transfer::import(service, login, head, body).await,
         }
     };
-    let session = login.as_ref().map(|login| login.session.id());
+    let session = login.as_ref().map(|login| Arc::clone(&login.name));
     match outcome.await {
         Ok(answer) => Named { verb, answer: answer.allow(allow), session, error: None },
         Err(error) => {

@@ -1,6 +1,5 @@
 //! What answers requests: the parts put together, and one log line for each request.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -10,7 +9,7 @@ use hyper::{HeaderMap, Method, Response, header};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tracing::Instrument;
-use transaction_engine::{Engine, SessionId};
+use transaction_engine::Engine;
 
 use crate::accounts::{self, Account, Accounts};
 use crate::error::ApiError;
@@ -224,16 +223,24 @@ impl<'a> CompletionLine<'a> {
         let status = named.answer.status();
         self.metrics.request(&self.method, named.verb, status, taken);
         let (verb, status, duration_us) = (named.verb, status.as_u16(), micros(taken));
-        let Self { id, peer, .. } = self;
-        let (method, session) = (self.method.as_str(), Caller(named.session));
+        let Self { id, .. } = self;
+        let (method, peer) = (self.method.as_str(), self.peer.name());
+        let session = named.session.as_deref().unwrap_or("-");
         match &named.error {
             Some((error, reason)) => tracing::info!(
-                id, method, verb, status, duration_us, %session, %peer, error, reason, "answered"
+                id,
+                method,
+                verb,
+                status,
+                duration_us,
+                session,
+                peer,
+                error,
+                reason,
+                "answered"
             ),
             None => {
-                tracing::info!(
-                    id, method, verb, status, duration_us, %session, %peer, "answered"
-                );
+                tracing::info!(id, method, verb, status, duration_us, session, peer, "answered");
             }
         }
     }
@@ -245,18 +252,6 @@ impl Drop for CompletionLine<'_> {
             let duration_us = micros(self.started.elapsed());
             let (id, method, peer) = (self.id, self.method.as_str(), self.peer);
             tracing::info!(id, method, duration_us, %peer, "the client hung up");
-        }
-    }
-}
-
-/// Whose request it was, for the log.
-struct Caller(Option<SessionId>);
-
-impl fmt::Display for Caller {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Some(session) => session.fmt(f),
-            None => f.write_str("-"),
         }
     }
 }

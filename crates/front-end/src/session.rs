@@ -24,6 +24,8 @@ type TokenHash = [u8; 32];
 pub(crate) struct Login {
     /// The engine's side of it.
     pub(crate) session: Arc<Session>,
+    /// Its name in the log.
+    pub(crate) name: Arc<str>,
     /// Who it is, and what they may do.
     pub(crate) account: Account,
     hash: TokenHash,
@@ -73,8 +75,10 @@ impl Logins {
             self.expire();
         }
         let token = new_token().ok_or(Full)?;
+        let session = self.engine.session_open(user);
         let login = Arc::new(Login {
-            session: self.engine.session_open(user),
+            name: session.id().to_string().into(),
+            session,
             account,
             hash: hash(&token),
             last_used: AtomicI64::new(self.now().as_micros()),

@@ -4,7 +4,7 @@
 //! which it happened with that span's fields. The library's form of the same parses the text of a
 //! span's fields into values for every event, which costs more than a read does; here it is copied.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write};
 
 use tracing::field::{Field, Visit};
@@ -14,9 +14,6 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 use transaction_engine::Timestamp;
 use transaction_engine::clock::{Clock, SystemClock};
-
-/// Longer than most lines.
-const LINE_BYTES: usize = 512;
 
 /// Formats events as JSON; spans' fields are to be formatted by [`JsonFields`].
 pub(super) struct Json;
@@ -31,32 +28,46 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let metadata = event.metadata();
-        let mut line = String::with_capacity(LINE_BYTES);
-        line.push_str("{\"timestamp\":\"");
-        timestamp(&mut line, SystemClock.now());
-        line.push_str("\",\"level\":\"");
-        line.push_str(metadata.level().as_str());
-        line.push('"');
-        event.record(&mut Members(&mut line));
-        line.push_str(",\"target\":");
-        quoted(&mut line, metadata.target());
-        if let Some(span) = context.lookup_current() {
-            let extensions = span.extensions();
-            let fields = extensions.get::<FormattedFields<JsonFields>>();
-            let fields = fields.map_or("{}", |fields| fields.fields.as_str());
-            line.push_str(",\"span\":{\"name\":");
-            quoted(&mut line, span.name());
-            let inner = fields.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-            if let Some(inner) = inner.filter(|inner| !inner.is_empty()) {
-                line.push(',');
-                line.push_str(inner);
-            }
-            line.push('}');
+        thread_local! {
+            static LINE: Cell<String> = const { Cell::new(String::new()) };
         }
-        line.push_str("}\n");
-        writer.write_str(&line)
+        // Taken and put back: an event within the formatting of another one finds an empty text.
+        let mut line = LINE.take();
+        line.clear();
+        write_event(&mut line, context, event);
+        let written = writer.write_str(&line);
+        LINE.set(line);
+        written
     }
+}
+
+fn write_event<S>(line: &mut String, context: &FmtContext<'_, S, JsonFields>, event: &Event<'_>)
+where
+    S: Subscriber + for<'l> LookupSpan<'l>,
+{
+    let metadata = event.metadata();
+    line.push_str("{\"timestamp\":\"");
+    timestamp(line, SystemClock.now());
+    line.push_str("\",\"level\":\"");
+    line.push_str(metadata.level().as_str());
+    line.push('"');
+    event.record(&mut Members(line));
+    line.push_str(",\"target\":");
+    quoted(line, metadata.target());
+    if let Some(span) = context.lookup_current() {
+        let extensions = span.extensions();
+        let fields = extensions.get::<FormattedFields<JsonFields>>();
+        let fields = fields.map_or("{}", |fields| fields.fields.as_str());
+        line.push_str(",\"span\":{\"name\":");
+        quoted(line, span.name());
+        let inner = fields.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        if let Some(inner) = inner.filter(|inner| !inner.is_empty()) {
+            line.push(',');
+            line.push_str(inner);
+        }
+        line.push('}');
+    }
+    line.push_str("}\n");
 }
 
 /// RFC 3339 with microseconds. Within a second only these change, and the rest is kept.

@@ -16,6 +16,9 @@ use tracing_subscriber::fmt::MakeWriter;
 /// How long a line waits for others at most.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// So many bytes do not wait for more: what is written soon is still in the processor's cache.
+const ENOUGH_BYTES: usize = 32 << 10;
+
 /// So many bytes wait before those who log wait too.
 const WAITING_BYTES: usize = 1 << 20;
 
@@ -76,19 +79,22 @@ impl Outlet {
         let Shared { waiting, filled, .. } = &*self.0;
         let mut waiting = waiting.lock();
         filled.wait_while(&mut waiting, |waiting| waiting.bytes.is_empty() && !waiting.closed);
-        filled.wait_while_for(&mut waiting, |waiting| !waiting.closed, PAUSE);
+        let is_early =
+            |waiting: &mut Waiting| waiting.bytes.len() < ENOUGH_BYTES && !waiting.closed;
+        filled.wait_while_for(&mut waiting, is_early, PAUSE);
         !waiting.closed
     }
 
     fn add(&self, line: &[u8], at_once: bool) {
         let mut waiting = self.0.waiting.lock();
-        let is_first = waiting.bytes.is_empty();
+        let before = waiting.bytes.len();
         waiting.bytes.extend_from_slice(line);
+        let is_news = before == 0 || (before < ENOUGH_BYTES && waiting.bytes.len() >= ENOUGH_BYTES);
         let at_once = at_once || waiting.closed || waiting.bytes.len() > WAITING_BYTES;
         drop(waiting);
         if at_once {
             self.write_out();
-        } else if is_first {
+        } else if is_news {
             self.0.filled.notify_one();
         }
     }

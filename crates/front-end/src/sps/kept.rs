@@ -4,8 +4,8 @@
 //! committed, but for the seconds that the session has left, so it is made once. What is kept is
 //! never old, since it is looked for under the number of the revision that runs now. There are so
 //! many places and no more; a document takes the place of another one, and a large one none. It is
-//! kept when it is asked for the second time in a row, so that reading everything once, which would
-//! find nothing here, hardly pays for it.
+//! kept when it is asked for again before another that has the same place, so that reading
+//! everything once, which would find nothing here, hardly pays for it.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_twice_in_a_row_and_is_not_large_is_wanted() {
+    fn what_is_asked_for_again_and_is_not_large_is_wanted() {
         let keep = Keep::new();
         let wants = |revision, bytes| keep.wants(RevisionNumber::new(revision), "/api/a", bytes);
         assert!(!wants(1, 10) && wants(1, 10) && wants(1, 10));

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use hyper::Method;
 use hyper::http::request::Parts;
 use serde_json::{Value, json};
-use transaction_engine::{Idempotency, SessionId};
+use transaction_engine::Idempotency;
 
 use crate::accounts::Access;
 use crate::error::ApiError;
@@ -51,7 +51,8 @@ struct Call<'a> {
 pub(crate) struct Named {
     pub(crate) verb: &'static str,
     pub(crate) answer: Answer,
-    pub(crate) session: Option<SessionId>,
+    /// The session by its name for people.
+    pub(crate) session: Option<Arc<str>>,
     pub(crate) error: Option<(&'static str, String)>,
 }
 
@@ -60,7 +61,7 @@ pub(crate) async fn handle(service: &Service, request: &Request, body: RequestBo
     let Request { head, peer, .. } = request;
     let path = address::canonical(head.uri.path());
     let login = service.find_login(&head.headers);
-    let session = login.as_ref().map(|login| login.session.id());
+    let session = login.as_ref().map(|login| Arc::clone(&login.name));
     let call = Call { service, head, peer, path: &path, login };
     if let Some(answer) = call.node_get_again() {
         return Named { verb: "node_get", answer, session, error: None };

@@ -190,6 +190,12 @@ impl Peer {
         self.address
     }
 
+    /// Its address and port, as text.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.text
+    }
+
     /// Whether the connection is TLS.
     #[must_use]
     pub fn is_secure(&self) -> bool {

@@ -4,13 +4,18 @@
 //! that lead there wakes nobody: a flush that waits already waits for ever (seen with a full disk,
 //! one time in five). Whoever begins a flush after that sees the error at once, and wakes the
 //! others. So a flush that takes its time is not waited for alone: another one is begun beside it.
+//!
+//! Where a commit waits, that is the business of a thread of its own, as handing the flush itself to
+//! another thread would cost every commit two changes of threads.
 
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
+use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 /// A flush seldom takes longer; on a busy disk another one beside it costs nothing.
 const FIRST: Duration = Duration::from_millis(100);
@@ -18,9 +23,101 @@ const FIRST: Duration = Duration::from_millis(100);
 /// As each that waits occupies one of sled's threads, of which there are 128.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Hands everything to the kernel.
+/// Hands everything to the kernel, from a thread that need not be quick about it.
 pub(super) fn flush(db: &sled::Db) -> Result<(), sled::Error> {
     await_one(|| db.flush_async()).map(drop)
+}
+
+/// Flushes, and looks after flushes that do not come back.
+pub(super) struct Flusher {
+    watched: Arc<Watched>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Watched {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    // How many flushes were begun, and whether the last of them has come back.
+    begun: u64,
+    under_way: bool,
+    // Whether the thread sleeps until there is a flush to look after.
+    asleep: bool,
+    stopped: bool,
+}
+
+impl Flusher {
+    /// Begins to look after the flushes of a store; `help` begins others, until one comes back.
+    pub(super) fn start(help: impl Fn() + Send + 'static) -> std::io::Result<Self> {
+        let watched = Arc::new(Watched::default());
+        let watch = Arc::clone(&watched);
+        let thread = std::thread::Builder::new().name("boxwood-flush".to_owned());
+        let thread = thread.spawn(move || watch.run(&help))?;
+        Ok(Self { watched, thread: Some(thread) })
+    }
+
+    /// Hands everything to the kernel.
+    pub(super) fn flush(&self, db: &sled::Db) -> Result<(), sled::Error> {
+        let _under_way = self.watched.begin();
+        db.flush().map(drop)
+    }
+}
+
+/// A flush that has not come back, nor ended in a panic.
+struct UnderWay<'w>(&'w Watched);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.state.lock().under_way = false;
+    }
+}
+
+impl Drop for Flusher {
+    fn drop(&mut self) {
+        self.watched.state.lock().stopped = true;
+        self.watched.changed.notify_one();
+        // Whatever stopped it, nothing is left to look after.
+        _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+impl Watched {
+    fn begin(&self) -> UnderWay<'_> {
+        let mut state = self.state.lock();
+        state.begun += 1;
+        state.under_way = true;
+        if state.asleep {
+            self.changed.notify_one();
+        }
+        UnderWay(self)
+    }
+
+    // While one flush follows another nobody has to wake this thread: it looks now and then, and
+    // goes to sleep when nothing has happened between two looks.
+    fn run(&self, help: &dyn Fn()) {
+        let mut state = self.state.lock();
+        let mut seen = 0;
+        while !state.stopped {
+            if state.begun == seen && !state.under_way {
+                state.asleep = true;
+                self.changed.wait(&mut state);
+                state.asleep = false;
+                continue;
+            }
+            if state.begun == seen {
+                drop(state);
+                help();
+                state = self.state.lock();
+            }
+            seen = state.begun;
+            let is_idle = |state: &mut State| !state.stopped;
+            self.changed.wait_while_for(&mut state, is_idle, FIRST);
+        }
+    }
 }
 
 /// Waits for what `begin` begins; for another of it beside, when that takes long.
@@ -66,6 +163,32 @@ mod tests {
             })
         });
         assert_eq!(answer, 2);
+    }
+
+    #[test]
+    fn a_flush_that_does_not_come_back_is_helped_and_others_are_not() {
+        let (helped, helps) = std::sync::mpsc::channel();
+        let flusher = Flusher::start(move || helped.send(()).unwrap()).unwrap();
+        for _ in 0..2 {
+            let _under_way = flusher.watched.begin();
+            helps.recv().unwrap();
+        }
+        drop(flusher);
+        assert!(helps.try_iter().count() <= 1, "one may have been on its way");
+    }
+
+    #[test]
+    fn the_watch_ends_with_the_store() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = sled::Config::default().path(dir.path()).open().unwrap();
+        let flusher = Flusher::start(|| {}).unwrap();
+        for number in 0_u32..50 {
+            db.insert(number.to_be_bytes(), b"value").unwrap();
+            flusher.flush(&db).unwrap();
+        }
+        let watched = Arc::downgrade(&flusher.watched);
+        drop(flusher);
+        assert!(watched.upgrade().is_none(), "its thread has ended");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::sync::Once;
 
 use super::folder::create_folder;
 use super::layout::CHUNK_BYTES;
-use super::sled_flush::flush;
+use super::sled_flush::{Flusher, flush};
 use super::{Batch, Limits, Scan, Store, StoreError};
 use crate::failpoint::{Point, reach, skips};
 
@@ -40,6 +40,8 @@ const REMEDY: &str = "keep a copy of the data directory and restore it from a ba
 pub struct SledStore {
     // `None` only while it is dropped. Goes before the lock does.
     db: Option<sled::Db>,
+    // The same: it has sled's files open, too.
+    flusher: Option<Flusher>,
     // A handle on the file system that holds everything.
     medium: File,
     path: PathBuf,
@@ -76,7 +78,12 @@ impl SledStore {
         }
         remove_unfinished(&folder)?;
         let db = open_when_free(&folder, cache_bytes)?;
-        Ok(Self { db: Some(db), medium, path: data_dir.to_owned(), _lock: lock })
+        let beside = db.clone();
+        // What it answers is what the flush gets beside which it was begun.
+        let flusher = Flusher::start(move || _ = guarded("flush the store", || flush(&beside)));
+        let flusher = flusher.map_err(StoreError::io("look after the store"))?;
+        let (db, flusher) = (Some(db), Some(flusher));
+        Ok(Self { db, flusher, medium, path: data_dir.to_owned(), _lock: lock })
     }
 
     /// The data directory.
@@ -106,8 +113,9 @@ impl Store for SledStore {
 
     fn sync(&self) -> Result<(), StoreError> {
         let db = self.db()?;
+        let flusher = self.flusher.as_ref().ok_or(StoreError::Poisoned)?;
         // Hands everything to the kernel, and on Linux no further.
-        guarded("flush the store", || flush(db))?;
+        guarded("flush the store", || flusher.flush(db))?;
         reach(Point::StoreFlushed);
         if skips(Point::StoreFlushed) {
             return Ok(());
@@ -149,6 +157,7 @@ impl Store for SledStore {
 
 impl Drop for SledStore {
     fn drop(&mut self) {
+        drop(self.flusher.take());
         // What was acknowledged is on the medium already, so there is nothing to report.
         _ = self.db.take().map(close);
     }

@@ -10,6 +10,8 @@ use transaction_engine::store::{
     Batch, CheckpointDir, Limits, RevisionLog, Scan, SledStore, Store, StoreError,
 };
 
+use support::wait_for_value;
+
 use crate::script::{Ledger, State, commit_of};
 
 /// Sled, but for the sync of the whole file system: the images of these tests need no power cut to
@@ -52,7 +54,11 @@ pub(crate) fn look(
     catalog: &Catalog,
     ledger: &Ledger,
 ) -> Result<Option<State>, String> {
-    let opened = open(data, catalog).map_err(|error| with_causes(&error))?;
+    // A child that another test starts has our files open, and locked, until it runs its program.
+    let opened = wait_for_value("the lock that a child of ours holds", || {
+        Some(open(data, catalog)).filter(|opened| !matches!(opened, Err(StoreError::InUse { .. })))
+    });
+    let opened = opened.map_err(|error| with_causes(&error))?;
     let Some((log, recovered)) = opened else { return Ok(None) };
     log.verify().map_err(|error| with_causes(&error))?;
     let revision = recovered.number.get();

@@ -77,6 +77,7 @@ impl SledStore {
             create_store(data_dir, &folder, &medium, cache_bytes)?;
         }
         remove_unfinished(&folder)?;
+        expect_readable(&folder)?;
         let db = open_when_free(&folder, cache_bytes)?;
         let beside = db.clone();
         // What it answers is what the flush gets beside which it was begun.
@@ -238,6 +239,24 @@ fn remove_unfinished(folder: &Path) -> Result<(), StoreError> {
         let path = entry.map_err(doing())?.path();
         if path.extension().is_some_and(|extension| extension == UNFINISHED) {
             std::fs::remove_file(&path).map_err(doing())?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads all of sled's files before sled does.
+///
+/// What sled cannot read while it opens it takes for the torn end of its log, and *erases* what
+/// comes behind: one read that fails, and commits are gone for good. So whatever cannot be read is
+/// found here, where it costs a refusal; and what could be read here sled reads from the memory
+/// of the kernel.
+fn expect_readable(folder: &Path) -> Result<(), StoreError> {
+    let doing = || StoreError::io(format!("read the store {}", folder.display()));
+    for entry in std::fs::read_dir(folder).map_err(doing())? {
+        let path = entry.map_err(doing())?.path();
+        if path.is_file() {
+            let mut file = File::open(&path).map_err(doing())?;
+            std::io::copy(&mut file, &mut std::io::sink()).map_err(doing())?;
         }
     }
     Ok(())

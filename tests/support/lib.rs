@@ -33,5 +33,5 @@ pub use connection::Connection;
 pub use evidence::Evidence;
 pub use response::{Exchange, Response};
 pub use rustix::process::Signal;
-pub use server::{Exit, Server, ServerBuilder, binary};
+pub use server::{Exit, Server, ServerBuilder, binary, refused};
 pub use wait::{PATIENCE, wait_for, wait_for_value};

@@ -422,6 +422,21 @@ fn lock(output: &Mutex<Output>) -> MutexGuard<'_, Output> {
     output.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A command that was refused: its exit code, nothing on standard output, and a message that has
+/// all of these words in it. Returns the message.
+#[track_caller]
+pub fn refused(exit: &Exit, code: i32, words: &[&str]) -> String {
+    let Exit { status, stdout, stderr, .. } = exit;
+    assert_eq!((status.code(), stdout.as_str()), (Some(code), ""), "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    let from = stderr.rfind("boxwood: ").unwrap_or_else(|| panic!("no message:\n{stderr}"));
+    let message = &stderr[from..];
+    for word in words {
+        assert!(message.contains(word), "the message does not say {word:?}: {message}");
+    }
+    message.to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::process::ExitStatusExt;

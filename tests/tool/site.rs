@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+pub(crate) use support::refused;
 use support::{Client, Evidence, Exit, Server, ServerBuilder};
 
 /// One secret key for all of a test's daemons, and another.
@@ -23,21 +24,6 @@ pub(crate) fn succeed<S: AsRef<str>>(arguments: &[S]) -> String {
     let Exit { status, stdout, stderr, .. } = boxwood(arguments).run();
     assert!(status.success(), "{status}\n{stdout}{stderr}");
     stdout
-}
-
-/// A command that was refused: its exit code, nothing on standard output, and a message that has
-/// all of these words in it. Returns the message.
-#[track_caller]
-pub(crate) fn refused(exit: &Exit, code: i32, words: &[&str]) -> String {
-    let Exit { status, stdout, stderr, .. } = exit;
-    assert_eq!((status.code(), stdout.as_str()), (Some(code), ""), "{stderr}");
-    assert!(!stderr.contains("panicked"), "{stderr}");
-    let from = stderr.rfind("boxwood: ").unwrap_or_else(|| panic!("no message:\n{stderr}"));
-    let message = &stderr[from..];
-    for word in words {
-        assert!(message.contains(word), "the message does not say {word:?}: {message}");
-    }
-    message.to_owned()
 }
 
 /// A fresh directory for a test.

@@ -134,10 +134,8 @@ impl Answer {
     pub(crate) fn header_number(self, name: HeaderName, value: u64) -> Self {
         // `HeaderValue::from` keeps room to spare, which takes another allocation to share.
         let digits = Bytes::copy_from_slice(itoa::Buffer::new().format(value).as_bytes());
-        self.header(
-            name,
-            HeaderValue::from_maybe_shared(digits).unwrap_or(HeaderValue::from(value)),
-        )
+        let value = HeaderValue::from_maybe_shared(digits).unwrap_or_else(|_| value.into());
+        self.header(name, value)
     }
 
     /// Sets a header to a text; one that no header can hold is left out.

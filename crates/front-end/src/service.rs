@@ -226,23 +226,21 @@ impl<'a> CompletionLine<'a> {
         let Self { id, .. } = self;
         let (method, peer) = (self.method.as_str(), self.peer.name());
         let session = named.session.as_deref().unwrap_or("-");
-        match &named.error {
-            Some((error, reason)) => tracing::info!(
-                id,
-                method,
-                verb,
-                status,
-                duration_us,
-                session,
-                peer,
-                error,
-                reason,
-                "answered"
-            ),
-            None => {
-                tracing::info!(id, method, verb, status, duration_us, session, peer, "answered");
-            }
-        }
+        // Neither is in the line where there is none.
+        let (error, reason) =
+            named.error.as_ref().map(|(error, why)| (*error, why.as_str())).unzip();
+        tracing::info!(
+            id,
+            method,
+            verb,
+            status,
+            duration_us,
+            session,
+            peer,
+            error,
+            reason,
+            "answered"
+        );
     }
 }
 
@@ -250,8 +248,8 @@ impl Drop for CompletionLine<'_> {
     fn drop(&mut self) {
         if !self.complete {
             let duration_us = micros(self.started.elapsed());
-            let (id, method, peer) = (self.id, self.method.as_str(), self.peer);
-            tracing::info!(id, method, duration_us, %peer, "the client hung up");
+            let (id, method, peer) = (self.id, self.method.as_str(), self.peer.name());
+            tracing::info!(id, method, duration_us, peer, "the client hung up");
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Dying in a commit, and in what is written beside revisions.
 
 use serde_json::{Value, json};
-use support::Client;
+use support::{Client, Server};
+use transaction_engine::failpoint::Point;
 
 use super::{
     Base, CONFIRMATION, Fate, Scenario, TAGS, TRANSACTION, armed, dies, each_point, fate,
@@ -23,17 +24,26 @@ fn retry(client: &mut Client, command: &Value) -> Option<support::Response> {
     request.json(command).try_send().ok()
 }
 
+/// A daemon that dies in a commit, and the next one; the answer, if there was one.
+fn commit_dying(
+    base: &mut Base,
+    point: Point,
+    failpoint: &str,
+    command: &Value,
+) -> (Option<Value>, Server) {
+    let builder = base.builder();
+    let mut server = armed(&builder, failpoint).start();
+    let answer = commit(&mut server.admin(), command);
+    dies(&mut server, failpoint);
+    (answer, reopen(&builder, point))
+}
+
 #[test]
 fn a_commit_that_dies_anywhere_is_there_whole_or_not_at_all_and_is_made_once() {
     let mut base = Base::new();
     let command = json!({ "status": "commit", "message": WHY });
     each_point(Scenario::Commit, |point, failpoint| {
-        let builder = base.builder();
-        let mut server = armed(&builder, failpoint).start();
-        let answer = commit(&mut server.admin(), &command);
-        dies(&mut server, failpoint);
-
-        let server = reopen(&builder, point);
+        let (answer, server) = commit_dying(&mut base, point, failpoint, &command);
         let mut admin = server.admin();
         let tree = Tree::seen_by(&mut admin);
         let is_there = number_in(&tree) == 2;
@@ -62,12 +72,7 @@ fn a_commit_to_be_confirmed_that_dies_anywhere_awaits_or_is_not_there() {
     let mut base = Base::new();
     let command = json!({ "status": "commit", "message": WHY, "confirm_within": 600 });
     each_point(Scenario::ConfirmedCommit, |point, failpoint| {
-        let builder = base.builder();
-        let mut server = armed(&builder, failpoint).start();
-        let answer = commit(&mut server.admin(), &command);
-        dies(&mut server, failpoint);
-
-        let server = reopen(&builder, point);
+        let (answer, server) = commit_dying(&mut base, point, failpoint, &command);
         let mut admin = server.admin();
         let tree = Tree::seen_by(&mut admin);
         let is_there = number_in(&tree) == 2;

@@ -23,6 +23,10 @@ impl Store for Hasty {
         self.0.write(batch)
     }
 
+    fn write_in_order(&self, batch: Batch) -> Result<(), StoreError> {
+        self.0.write_in_order(batch)
+    }
+
     fn sync(&self) -> Result<(), StoreError> {
         Ok(())
     }

@@ -34,6 +34,10 @@ use crate::revision::{RevisionInfo, RevisionNumber, RevisionRecord, Timestamp};
 const SHORTENED_RECORDS: u64 = 64;
 const SHORTENED_CHUNKS: usize = 1024;
 
+/// A single revision up to this size is written in order, and a larger one as a batch: it takes
+/// several of sled's buffers anyway.
+const IN_ORDER_BYTES: u64 = 64 << 10;
+
 /// At most so many expired answers go with one batch.
 const FORGOTTEN: usize = 64;
 
@@ -99,9 +103,18 @@ impl RevisionLog {
         }
         let marks = checkpoints.as_ref().map_or(Ok(Vec::new()), CheckpointDir::numbers)?;
         recover::prepare(&*store, &marks)?;
+        recover::finish(&*store)?;
         let chain = Chain::find(&*store)?;
         let (recovered, side) = recover::recover(&chain, checkpoints.as_ref(), &skeleton)?;
-        let Chain { oldest, head, .. } = chain;
+        let Chain { oldest, head, unfinished, .. } = chain;
+        if let Some(entry) = unfinished {
+            let revision = entry.number.get();
+            tracing::info!(
+                revision,
+                "a commit that was cut off, and never acknowledged, is undone"
+            );
+            store.write(recover::taken_back(&*store, &entry, head.as_ref())?)?;
+        }
         reach(Point::RecoveryRead);
         // What a killed process wrote last may have been read from the kernel's memory: it must
         // not be seen before it is durable.
@@ -154,15 +167,25 @@ impl RevisionLog {
             return Err(StoreError::Poisoned);
         }
         let (mut batch, head) = self.batch_of(records, tip.as_ref())?;
+        let revisions_alone = batch.bytes();
         let view = self.side_of(side, now, &mut batch)?;
         if batch.bytes() == 0 {
             return Ok(());
         }
+        // A start knows how to take back one revision of which the chain entry is missing. Whatever
+        // is more than that goes whole or not at all.
+        let in_order = records.len() == 1
+            && batch.bytes() == revisions_alone
+            && batch.bytes() <= IN_ORDER_BYTES;
         self.check_size(self.head_number().next(), batch.bytes())?;
 
         let latch = Latch::arm(&self.poisoned);
         reach(Point::LogBatched);
-        self.store.write(batch)?;
+        if in_order {
+            self.store.write_in_order(batch)?;
+        } else {
+            self.store.write(batch)?;
+        }
         reach(Point::LogWritten);
         self.store.sync()?;
         reach(Point::LogSynced);
@@ -490,7 +513,7 @@ impl RevisionLog {
                 number => Some(recover::entry(&*self.store, number)?),
             };
             let (store, oldest) = (&*self.store, self.oldest_number());
-            let chain = Chain { store, oldest, head, beyond: Beyond::Ignore };
+            let chain = Chain { store, oldest, head, unfinished: None, beyond: Beyond::Ignore };
             let verified = recover::verify(&chain, self.checkpoints.as_ref(), &self.skeleton)?;
             // Small, and not to be read while it changes.
             let _one_writer = self.tip.lock();
@@ -518,12 +541,14 @@ impl RevisionLog {
             let previous = head.as_ref().or(tip).map_or(GENESIS, ChainEntry::hash);
             let encoded = layout::encode_record(record)?;
             let entry = ChainEntry::new(record, &encoded, previous);
+            // First the head, which says what follows, and last the chain entry, which says that
+            // everything is there: that is how a start knows what was cut off.
+            batch.put(layout::HEAD_KEY, entry.to_bytes());
             for (index, chunk) in (0u32..).zip(encoded.chunks) {
                 batch.put(layout::chunk_key(record.number, index), chunk);
             }
-            batch.put(layout::chain_key(record.number), entry.to_bytes());
             batch.put(layout::commit_key(record.commit_id), layout::number_value(record.number));
-            batch.put(layout::HEAD_KEY, entry.to_bytes());
+            batch.put(layout::chain_key(record.number), entry.to_bytes());
             self.check_size(record.number, batch.bytes())?;
             head = Some(entry);
         }

@@ -2,8 +2,9 @@
 //! a [`Store`] is.
 //!
 //! It keeps what readers see and what the medium holds apart. A crash leaves the second, or the
-//! second with a few of the batches that waited, as a real medium may; never half a batch. Faults
-//! are planned by the number of the operation, so that a test can try every one of them in turn.
+//! second with a few of the batches that waited, as a real medium may; never half a batch, unless
+//! it was written in order: each of its operations waits for itself. Faults are planned by the
+//! number of the operation, so that a test can try every one of them in turn.
 //!
 //! It is public and not hidden behind a test flag: everything above it is tested on it, in every
 //! crate, and it is honest enough for a daemon that shall forget everything.
@@ -76,7 +77,8 @@ impl MemStore {
         Self(Arc::new(Mutex::new(after)))
     }
 
-    /// How many batches were written and not synced.
+    /// How many batches were written and not synced; each operation counts that was written in
+    /// order.
     #[must_use]
     pub fn unsynced(&self) -> usize {
         self.0.lock().waiting.len()
@@ -128,6 +130,16 @@ impl Store for MemStore {
         self.0.lock().operate("write to the store", |inner| {
             apply(&mut inner.live, batch.clone());
             inner.waiting.push(batch);
+        })
+    }
+
+    fn write_in_order(&self, batch: Batch) -> Result<(), StoreError> {
+        batch.check(self.limits())?;
+        self.0.lock().operate("write to the store", |inner| {
+            for single in batch.into_single() {
+                apply(&mut inner.live, single.clone());
+                inner.waiting.push(single);
+            }
         })
     }
 

@@ -56,6 +56,14 @@ pub trait Store: Send + Sync {
     /// After one, nobody knows whether the batch is in the store.
     fn write(&self, batch: Batch) -> Result<(), StoreError>;
 
+    /// Takes the operations of a batch one after the other: a crash may leave the first ones
+    /// without those after them, never the other way round. For whoever needs no more than that, as
+    /// a medium may take it faster than a batch that is whole.
+    ///
+    /// # Errors
+    /// After one, nobody knows which of them are in the store.
+    fn write_in_order(&self, batch: Batch) -> Result<(), StoreError>;
+
     /// Returns when everything written so far is on the medium, where a power cut cannot reach it.
     ///
     /// # Errors
@@ -116,6 +124,15 @@ impl Batch {
     #[must_use]
     pub fn into_operations(self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         self.operations
+    }
+
+    /// Each operation as a batch of its own.
+    fn into_single(self) -> impl Iterator<Item = Self> {
+        self.operations.into_iter().map(|(key, value)| {
+            let mut single = Self::default();
+            single.push(key, value);
+            single
+        })
     }
 
     fn check(&self, limits: Limits) -> Result<(), StoreError> {

@@ -72,6 +72,52 @@ pub(super) fn prepare(store: &dyn Store, marks: &[RevisionNumber]) -> Result<(),
     Ok(())
 }
 
+// ===== a revision that was cut off =====
+
+/// Adds the chain entry of the newest revision where nothing else is missing of it: the head is
+/// the same bytes.
+pub(super) fn finish(store: &dyn Store) -> Result<(), StoreError> {
+    let Some(head) = find_head(store)? else { return Ok(()) };
+    let is_whole = || match read_raw(store, &head) {
+        Ok(_) => Ok(indexed(store, head.commit_id)? == Some(head.number)),
+        Err(StoreError::Damaged { .. }) => Ok(false),
+        Err(error) => Err(error),
+    };
+    if has_entry(store, head.number)? || !is_whole()? {
+        return Ok(());
+    }
+    let mut batch = Batch::default();
+    batch.put(layout::chain_key(head.number), head.to_bytes());
+    store.write(batch)
+}
+
+/// What takes back everything of a revision that has no chain entry.
+pub(super) fn taken_back(
+    store: &dyn Store,
+    entry: &ChainEntry,
+    before: Option<&ChainEntry>,
+) -> Result<Batch, StoreError> {
+    let mut batch = Batch::default();
+    for item in store.scan(&layout::record_prefix(entry.number)) {
+        batch.delete(item?.0);
+    }
+    batch.delete(layout::commit_key(entry.commit_id));
+    match before {
+        Some(before) => batch.put(HEAD_KEY, before.to_bytes()),
+        None => batch.delete(HEAD_KEY),
+    }
+    Ok(batch)
+}
+
+fn has_entry(store: &dyn Store, number: RevisionNumber) -> Result<bool, StoreError> {
+    Ok(store.get(&layout::chain_key(number))?.is_some())
+}
+
+fn find_head(store: &dyn Store) -> Result<Option<ChainEntry>, StoreError> {
+    let Some(bytes) = store.get(HEAD_KEY)? else { return Ok(None) };
+    ChainEntry::parse(&bytes).map(Some).ok_or_else(|| damaged("the head cannot be read"))
+}
+
 // ===== single entries =====
 
 /// The chain entry of a revision that must be there.
@@ -122,6 +168,18 @@ pub(super) fn decode(entry: &ChainEntry, raw: &[u8]) -> Result<RevisionRecord, S
     }
 }
 
+/// The chain entry before one that is missing: it must be the one that was continued.
+fn before(store: &dyn Store, missing: &ChainEntry) -> Result<Option<ChainEntry>, StoreError> {
+    let number = missing.number;
+    let previous = number.previous();
+    let found = store.get(&layout::chain_key(previous))?;
+    let found = found.map(|bytes| parse_entry(previous, &bytes)).transpose()?;
+    if found.as_ref().map_or(GENESIS, ChainEntry::hash) == missing.previous {
+        return Ok(found);
+    }
+    Err(damaged(format!("the chain entry of revision {number} is missing")))
+}
+
 /// What is to be known of the record in bytes that [`read_raw`] has checked, but for its changes.
 pub(super) fn heading(entry: &ChainEntry, raw: &[u8]) -> Result<layout::Heading, StoreError> {
     layout::decode_heading(raw).map_err(|problem| {
@@ -164,6 +222,8 @@ pub(super) struct Chain<'a> {
     pub(super) store: &'a dyn Store,
     pub(super) oldest: RevisionNumber,
     pub(super) head: Option<ChainEntry>,
+    /// The head as it is written, where that revision was cut off and never acknowledged.
+    pub(super) unfinished: Option<ChainEntry>,
     pub(super) beyond: Beyond,
 }
 
@@ -179,11 +239,9 @@ pub(super) enum Beyond {
 impl<'a> Chain<'a> {
     /// The chain of a store in which nothing happens.
     pub(super) fn find(store: &'a dyn Store) -> Result<Self, StoreError> {
-        let head = match store.get(HEAD_KEY)? {
-            Some(bytes) => {
-                Some(ChainEntry::parse(&bytes).ok_or_else(|| damaged("the head cannot be read"))?)
-            }
-            None => None,
+        let (head, unfinished) = match find_head(store)? {
+            Some(head) if !has_entry(store, head.number)? => (before(store, &head)?, Some(head)),
+            head => (head, None),
         };
         let oldest = match store.get(layout::OLDEST_KEY)? {
             Some(bytes) => layout::parse_number(&bytes)
@@ -194,7 +252,7 @@ impl<'a> Chain<'a> {
         if oldest < FIRST || oldest > last {
             return Err(damaged(format!("its oldest revision is {oldest}, its newest {last}")));
         }
-        Ok(Self { store, oldest, head, beyond: Beyond::Refuse })
+        Ok(Self { store, oldest, head, unfinished, beyond: Beyond::Refuse })
     }
 
     pub(super) fn head_number(&self) -> RevisionNumber {

@@ -69,6 +69,10 @@ impl Store for Held {
         self.store.write(batch)
     }
 
+    fn write_in_order(&self, batch: Batch) -> Result<(), StoreError> {
+        self.store.write_in_order(batch)
+    }
+
     fn sync(&self) -> Result<(), StoreError> {
         let mut gate = self.gate.0.lock().unwrap();
         if gate.closed {

@@ -64,6 +64,23 @@ fn a_value_beyond_four_kibibytes_is_refused_with_its_whole_batch() {
 }
 
 #[test]
+fn what_is_written_in_order_is_there_like_a_batch() {
+    for mut place in Place::all() {
+        let store = place.store();
+        let operations = [("a", Some("1")), ("b", Some("2")), ("a", None), ("b", Some("3"))];
+        store.write_in_order(batch(&operations)).unwrap();
+        store.sync().unwrap();
+        let mut large = batch(&[("small", Some(""))]);
+        large.put("large", vec![0; 4097]);
+        assert!(matches!(store.write_in_order(large), Err(StoreError::TooLarge { .. })));
+        drop(store);
+        let store = place.store();
+        assert_eq!(keys(&*store, b""), [b"b"]);
+        assert_eq!(store.get(b"b").unwrap(), Some(b"3".to_vec()));
+    }
+}
+
+#[test]
 fn a_store_is_read_while_it_is_written() {
     for mut place in Place::all() {
         let store = place.store();

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use transaction_engine::RevisionNumber;
 use transaction_engine::store::{Fault, MemStore, Recovered, RevisionLog, StoreError};
 
-use crate::history::{History, assert_holds, copy_folder, number, open, open_mem};
+use crate::history::{History, assert_damaged, assert_holds, copy_folder, number, open, open_mem};
 
 /// Appends all of a past, in batches of different sizes, until something fails; returns the last
 /// acknowledged revision and whether all of it is in.
@@ -83,19 +83,81 @@ fn after_a_crash_anywhere_there_is_what_was_acknowledged_or_one_batch_more() {
 fn what_is_shown_after_a_crash_stays_after_the_next() {
     // A killed process leaves in the kernel's memory what it had not synced; the next one reads it
     // there, and must not show it before it is on the medium.
-    let history = History::of(23, 3);
-    let store = MemStore::new();
-    let (log, _) = open_mem(&store).unwrap();
-    log.append(&history.records[..2]).unwrap();
-    store.fail_at(store.operations() + 1, Fault::Fail);
-    assert!(log.append(&history.records[2..]).is_err());
-    assert_eq!(store.unsynced(), 1);
-    drop(log);
+    let history = History::of(23, 4);
+    // One revision is written in order, two as a batch.
+    for count in [1, 2] {
+        let store = MemStore::new();
+        let (log, _) = open_mem(&store).unwrap();
+        log.append(&history.records[..2]).unwrap();
+        store.fail_at(store.operations() + 1, Fault::Fail);
+        assert!(log.append(&history.records[2..2 + count]).is_err());
+        assert!(store.unsynced() > 0);
+        drop(log);
 
-    let (log, found) = open_mem(&store).unwrap();
-    assert_holds(&log, &found, &history, 3);
-    let (log, found) = open_mem(&store.crash()).unwrap();
-    assert_holds(&log, &found, &history, 3);
+        let shown = 2 + count as u64;
+        let (log, found) = open_mem(&store).unwrap();
+        assert_holds(&log, &found, &history, shown);
+        let (log, found) = open_mem(&store.crash()).unwrap();
+        assert_holds(&log, &found, &history, shown);
+    }
+}
+
+/// What a crash may leave of the revision after `before`, written in order: with how many of its
+/// operations, and what there was of it in all.
+fn cut_off(history: &History, before: usize, files: &Path) -> Vec<MemStore> {
+    let store = MemStore::new();
+    let (log, _) = open(Box::new(store.clone()), Some(files)).unwrap();
+    if before > 0 {
+        log.append(&history.records[..before]).unwrap();
+    }
+    store.fail_at(store.operations() + 1, Fault::Crash);
+    assert!(log.append(&history.records[before..=before]).is_err());
+    (0..=store.unsynced()).map(|kept| store.crash_keeping(kept)).collect()
+}
+
+#[test]
+fn a_revision_that_was_cut_off_is_whole_or_gone_and_another_takes_its_place() {
+    let history = History::of(24, 3);
+    for before in [0, 1, 2] {
+        let files = tempfile::tempdir().unwrap();
+        let images = cut_off(&history, before, files.path());
+        let whole = images.len() - 1;
+        assert!(whole >= 4, "head, chunks, index entry, chain entry");
+        for (kept, image) in images.iter().enumerate() {
+            let (_copy, log, found) = open_image(image, files.path());
+            // The head is the chain entry, so that alone is never missed.
+            let finished = kept + 1 >= whole;
+            assert_holds(&log, &found, &history, (before + usize::from(finished)) as u64);
+            if finished {
+                continue;
+            }
+            let mut other = history.records[before].clone();
+            other.commit_id = uuid::Uuid::from_u128(7);
+            log.append(&[other]).unwrap();
+            assert_eq!(log.verify().unwrap().head, number(before as u64 + 1));
+            // What was taken back stays away.
+            let (_copy, log, _) = open_image(&image.crash(), files.path());
+            assert_eq!(log.lookup(history.records[before].commit_id).unwrap(), None);
+            log.verify().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_revision_that_was_durable_is_not_taken_for_one_that_was_cut_off() {
+    let history = History::of(25, 2);
+    let files = tempfile::tempdir().unwrap();
+    let images = cut_off(&history, 1, files.path());
+    // The same log, in which the note says that revision 2 was durable.
+    let noted = tempfile::tempdir().unwrap();
+    let (log, _) = open(Box::new(MemStore::new()), Some(noted.path())).unwrap();
+    history.records.iter().for_each(|record| log.append(std::slice::from_ref(record)).unwrap());
+    drop(log);
+    for (kept, image) in images.iter().enumerate().take(images.len() - 2) {
+        let keys = image.keys();
+        assert_damaged(open(Box::new(image.clone()), Some(noted.path())), "revision 2 was durable");
+        assert_eq!(image.keys(), keys, "{kept}: what is damaged is left as it is");
+    }
 }
 
 #[test]

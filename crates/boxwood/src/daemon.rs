@@ -138,8 +138,11 @@ pub(crate) fn open_engine(
     catalog: &Arc<Catalog>,
 ) -> Result<(Engine, Shared), DaemonError> {
     let store = SledStore::open(data_dir, settings.store.cache_bytes)?;
+    appliance::expect_kept_name(data_dir, catalog)?;
     let checkpoints = CheckpointDir::open(data_dir.join("checkpoints"))?;
-    engine_on(Box::new(store), Some(checkpoints), settings, data_dir, catalog)
+    let opened = engine_on(Box::new(store), Some(checkpoints), settings, data_dir, catalog)?;
+    appliance::keep_name(data_dir, catalog)?;
+    Ok(opened)
 }
 
 /// A fresh configuration that is kept nowhere, with the key of a data directory: by its rules

@@ -262,9 +262,9 @@ fn members_keep_their_order_and_can_be_put_in_another(place: &Place) {
 
     fixture.engine.transaction_open(&session).unwrap();
     let reversed: Vec<Key> = keys.iter().rev().cloned().collect();
-    let wrong = fixture.engine.collection_reorder(&session, &things, &keys[1..]);
+    let wrong = fixture.engine.collection_reorder(&session, &things, &keys[1..], None);
     assert_refused!(wrong, Error::NotAPermutation(_));
-    fixture.engine.collection_reorder(&session, &things, &reversed).unwrap();
+    fixture.engine.collection_reorder(&session, &things, &reversed, None).unwrap();
     assert_eq!(
         fixture.engine.transaction_changes(&session),
         [Change::Reorder { path: things.clone(), before: keys, after: reversed.clone() }]

@@ -245,3 +245,6 @@ fn the_history_of_the_whole_is_for_the_administrator_alone() {
         admin.get(&format!("/boxwood/v1/{path}")).expect(200);
     }
 }
+    let place = refused.at("/error/details/errors/0/paths/0");
+    let place = place.as_str().expect("where it is wrong");
+    assert!(place.starts_with(USERS) && place.ends_with("#name"), "{place}");

@@ -264,6 +264,7 @@ fn service_options(settings: &Settings, catalog: &Catalog) -> ServiceOptions {
         lenient_commit: settings.sps.lenient_commit,
         firmware_version: said(&settings.sps.firmware_version, "firmware_version"),
         version: said(&settings.sps.version, "version"),
+        plugin_sdk_version: catalog.appliance("plugin_sdk_version").map(str::to_owned),
         build_date: BUILD_DATE.to_owned(),
         host_name: "boxwood".to_owned(),
         domain_name: "example.com".to_owned(),

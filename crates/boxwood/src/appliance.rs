@@ -27,9 +27,10 @@ pub enum ApplianceError {
     },
     /// The configuration was made with a catalog of another name.
     #[error(
-        "the configuration in {} is of the appliance {kept:?}, and this start is of {given:?}; name \
-         the former with --appliance or --catalog, or, if the configuration is to become one of the \
-         latter for good, keep a copy of the directory and write {given} into {}",
+        "the configuration in {} is of the appliance {kept:?} and this start is of {given:?}, or {} \
+         is damaged: name the former with --appliance or --catalog, or restore that file from a \
+         backup; if the configuration is to become one of the latter for good, keep a copy of the \
+         directory and write {given} into that file",
         dir.display(),
         dir.join(KEPT_NAME).display()
     )]
@@ -102,8 +103,8 @@ pub fn keep_name(data_dir: &Path, catalog: &Catalog) -> Result<(), ApplianceErro
 
 fn kept_name(data_dir: &Path) -> Result<Option<String>, ApplianceError> {
     let path = data_dir.join(KEPT_NAME);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text.trim().to_owned())),
+    match std::fs::read(&path) {
+        Ok(text) => Ok(Some(String::from_utf8_lossy(&text).trim().to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(ApplianceError::Name { path, source }),
     }

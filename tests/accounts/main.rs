@@ -159,6 +159,55 @@ fn groups_give_rights_to_see_and_to_change() {
 }
 
 #[test]
+fn a_name_with_which_nobody_could_log_in_is_refused() {
+    let server = Server::dev();
+    let mut admin = server.admin();
+    admin.open().expect(200);
+    for name in ["eve:root", ":", "eve\n"] {
+        let refused = admin.post(USERS, &json!({"name": name})).expect_error(400, "SyntacticError");
+        assert_eq!(refused.at("/error/details/errors/0/pointer"), "/name", "{name:?}");
+    }
+}
+
+#[test]
+fn a_conflict_shows_nothing_that_its_reader_may_not_read() {
+    const TIME: &str = "/api/configuration/policies/time_policies";
+    const CHANNEL: &str = "/api/configuration/rdp/channel_policies/-20100";
+    let server = Server::builder().set("transactions.mode", "concurrent").start();
+    let mut admin = server.admin();
+    let user = create_user(&mut admin, "eve", "open sesame");
+    join(&mut admin, "policies-write", &user);
+    let mut time = admin.get(&format!("{TIME}/-100")).expect(200).at("/body");
+    time["name"] = json!("office");
+    let time = admin.post(TIME, &time).expect(201).at("/key");
+    admin.commit().expect(200);
+
+    let mut session = eve(&server);
+    session.get(CHANNEL).expect_error(403, "Unauthorized");
+    session.delete(&format!("{TIME}/{}", time.as_str().expect("a key"))).expect(200);
+    let mut policy = admin.get(CHANNEL).expect(200).at("/body");
+    policy["name"] = json!("for nobody's eyes");
+    policy["rules"][0]["time_policy"] = time;
+    admin.put(CHANNEL, &policy).expect(200);
+    admin.commit().expect(200);
+    let mut expect_discreet = |method: &str, path: &str, status: u16| {
+        let request = session.request(method, path);
+        let answer = match method {
+            "PUT" => request.json(&json!({"status": "commit"})).send(),
+            _ => request.send(),
+        };
+        let told = answer.expect(status).json();
+        let error = told["error"]["details"]["errors"][0].clone();
+        assert_eq!(error["paths"], json!([format!("{CHANNEL}#rules/0/time_policy")]), "{told}");
+        assert_eq!(error["rule"], "reference-target", "it says what is wrong: {told}");
+        assert!(!told.to_string().contains("for nobody's eyes"), "{told}");
+    };
+    expect_discreet("PUT", "/api/transaction", 409);
+    expect_discreet("POST", "/boxwood/v1/transaction/plan", 200);
+    expect_discreet("POST", "/boxwood/v1/transaction/rebase", 409);
+}
+
+#[test]
 fn who_may_change_nothing_cannot_hold_the_configuration() {
     let (server, _, _) = with_eve(&["basic-view"]);
     let mut session = eve(&server);
@@ -210,6 +259,9 @@ fn the_administrators_name_is_not_for_others_and_nobody_is_locked_out() {
     create_user(&mut admin, "admin", "usurper");
     let refused = admin.commit().expect_error(400, "SemanticError");
     assert!(refused.at("/error/message").as_str().is_some_and(|text| text.contains("admin")));
+    let place = refused.at("/error/details/errors/0/paths/0");
+    let place = place.as_str().expect("where it is wrong");
+    assert!(place.starts_with(USERS) && place.ends_with("#name"), "{place}");
     assert_eq!(admin.get("/api/transaction").expect(200).at("/body/status"), "open");
     expect_refused(&server, "admin", "usurper");
     server.admin().get("/api/configuration/aaa").expect(200);

@@ -117,6 +117,29 @@ fn overlap_is_a_conflict_and_the_transaction_stays_open() {
 }
 
 #[test]
+fn what_breaks_a_rule_only_together_says_which() {
+    const LISTS: &str = "/api/configuration/policies/userlists";
+    let server = server();
+    let (mut one, mut two) = (server.admin(), server.admin());
+    let theirs = one.post(LISTS, &json!({"name": "same"})).expect(201).at("/meta/href");
+    let mine = two.post(LISTS, &json!({"name": "same"})).expect(201).at("/meta/href");
+    one.commit().expect(200);
+    let answer = two.commit().expect_error(409, "Conflict");
+    assert_eq!(answer.at("/error/details/reason"), "changed-meanwhile");
+    assert!(answer.at("/error/message").as_str().unwrap().contains("must be unique"), "{answer}");
+    let errors = answer.at("/error/details/errors");
+    for (error, path) in errors.as_array().unwrap().iter().zip([&mine, &theirs]) {
+        assert_eq!(error["rule"], "unique", "{answer}");
+        assert!(error["message"].as_str().unwrap().contains("must be unique"), "{answer}");
+        let told = [&mine, &theirs].map(|path| json!([format!("{}#name", path.as_str().unwrap())]));
+        assert!(told.contains(&error["paths"]), "{path}: {answer}");
+    }
+    // The way out is what the sentence asks for.
+    two.put(mine.as_str().unwrap(), &json!({"name": "another"})).expect(200);
+    two.commit().expect(200);
+}
+
+#[test]
 fn conflict_names_every_overlap() {
     let server = server();
     let (mut one, mut two) = (server.admin(), server.admin());

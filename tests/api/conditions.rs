@@ -92,6 +92,61 @@ fn a_member_is_deleted_only_as_the_client_saw_it() {
 }
 
 #[test]
+fn an_order_is_changed_only_as_the_client_saw_it() {
+    const LISTS: &str = "/api/configuration/policies/userlists";
+    const ORDER: &str = "/api/configuration/policies/userlists/@order";
+    let server = Server::dev();
+    let mut admin = server.admin();
+    admin.open().expect(200);
+    for name in ["one", "two", "three"] {
+        admin.post(LISTS, &json!({ "name": name })).expect(201);
+    }
+    let (before, shown) = (tag(&mut admin, ORDER), admin.get(ORDER).expect(200).json());
+    let known = admin.request("GET", ORDER).header("If-None-Match", &before).unchecked().send();
+    assert_eq!(known.status, 304);
+    let mut keys = shown["body"].as_array().expect("keys").clone();
+    keys.rotate_left(1);
+    let put = |client: &mut Client, tag: &str, body: &serde_json::Value| {
+        client.request("PUT", ORDER).header("If-Match", tag).json(body).send()
+    };
+    let changed = put(&mut admin, &before, &json!(keys)).expect(200);
+    let after = changed.header("etag").expect("a change answers the new tag").to_owned();
+    assert_ne!(after, before);
+    assert_eq!(tag(&mut admin, ORDER), after);
+    keys.rotate_left(1);
+    put(&mut admin, &before, &json!(keys)).expect_error(412, "PreconditionFailed");
+    assert_eq!(tag(&mut admin, ORDER), after, "nothing changed");
+    // In the wrapper in which it is shown, as bodies may be.
+    put(&mut admin, "*", &shown).expect(200);
+    assert_eq!(tag(&mut admin, ORDER), before);
+}
+
+#[test]
+fn a_list_gets_an_element_only_as_the_client_saw_it_and_only_once() {
+    const ROUTING: &str = "/api/configuration/network/routing";
+    let server = Server::dev();
+    let mut admin = server.admin();
+    admin.open().expect(200);
+    let before = tag(&mut admin, ROUTING);
+    let route = json!({"gateway": "192.0.2.1", "target_network": "198.51.100.0/24"});
+    let mut post = |name: &str, value: &str| {
+        admin.request("POST", ROUTING).header(name, value).json(&route).send()
+    };
+    let first = post("If-Match", &before).expect(201).at("/body");
+    post("If-Match", &before).expect_error(412, "PreconditionFailed");
+    let second = post("Idempotency-Key", "k").expect(201).at("/body");
+    assert_eq!(second.as_array().map(Vec::len), first.as_array().map(|list| list.len() + 1));
+    assert_eq!(post("Idempotency-Key", "k").expect(201).at("/body"), second, "added once");
+    let other = json!({"gateway": "192.0.2.2", "target_network": "198.51.100.0/24"});
+    let request = admin.request("POST", ROUTING).header("Idempotency-Key", "k");
+    request.json(&other).send().expect_error(422, "IdempotencyMismatch");
+    let request = admin.request("POST", ROUTING).header("Idempotency-Key", "k");
+    let twice = request.header("Idempotency-Key", "l").json(&other).send();
+    twice.expect_error(400, "SyntacticError");
+    assert_eq!(admin.get(ROUTING).expect(200).at("/body"), second);
+}
+
+#[test]
 fn every_answer_names_the_running_revision() {
     let server = Server::dev();
     let mut admin = server.admin();

@@ -119,6 +119,33 @@ fn files_are_their_owners_alone() {
 }
 
 #[test]
+fn a_slip_in_the_appliance_does_not_change_a_configuration_for_good() {
+    let evidence = Evidence::new();
+    let data = evidence.path().join("data");
+    let builder = Server::builder().serve(&data).http();
+    let other = builder.clone().arg("--appliance").arg("sps-7.0");
+    let mut first = builder.start();
+    commit_something(&first);
+    let hash = config_hash(&mut first.admin());
+    assert!(first.terminate().success());
+    // The later catalog has a place for everything that is there, and defaults for more.
+    let name = data.join("appliance");
+    let shown = name.display().to_string();
+    refused(&other.run(), 1, &["sps-6.2", "sps-7.0", "--appliance", &shown]);
+    let mut server = builder.start();
+    assert_eq!(config_hash(&mut server.admin()), hash, "nothing was added");
+    assert!(server.terminate().success());
+    // On purpose, it is one file; and then there is no way back.
+    fs::write(&name, "sps-7.0\n").expect("it can be written");
+    assert!(other.start().terminate().success());
+    refused(&builder.run(), 1, &["sps-6.2", "sps-7.0"]);
+    // A directory of a time before names were kept belongs to whom it is opened with.
+    fs::remove_file(&name).expect("it can be removed");
+    assert!(other.start().terminate().success());
+    assert_eq!(fs::read_to_string(&name).expect("kept again"), "sps-7.0\n");
+}
+
+#[test]
 fn a_data_directory_that_cannot_be_is_named() {
     let evidence = Evidence::new();
     let file = evidence.path().join("file");

@@ -59,6 +59,9 @@ fn trees_of_the_past_are_shown_and_compared() {
     let then = admin.get(&format!("{REVISIONS}/3/tree?path={HEALTH}")).expect(200).json();
     assert_eq!(then["nodes"][0]["path"], json!(HEALTH));
     assert_eq!(then["nodes"][0]["body"]["maximum_load1"], json!(3));
+    // Another spelling of the same address, percent-encoded once more for the query.
+    let encoded = format!("{REVISIONS}/3/tree?path={}", HEALTH.replace('_', "%255F"));
+    assert_eq!(admin.get(&encoded).expect(200).at("/nodes"), then["nodes"]);
     let short = format!("{REVISIONS}/3/tree?path=/management&limit=2");
     let part = admin.get(&short).expect(200).json();
     assert_eq!((part["nodes"].as_array().unwrap().len(), &part["complete"]), (2, &json!(false)));

@@ -75,7 +75,8 @@ fn one_part_of_the_configuration_can_be_watched_alone() {
     let mut events = Events::watch(&server, &format!("?path={MAIL}"), None);
     commit_load(&mut admin, 2);
     events.until("id: 2\n\n");
-    let mut other = Events::watch(&server, &format!("?path={HEALTH}"), None);
+    let encoded = HEALTH.replace('_', "%255F");
+    let mut other = Events::watch(&server, &format!("?path={encoded}"), None);
     commit_load(&mut admin, 3);
     other.until("id: 3\nevent: revision\n");
     events.until("id: 3\n\n");

@@ -199,9 +199,12 @@ fn settings_of_the_daemon_count_for_its_directory() {
     let config = site.write("boxwood.toml", &file);
     let exported = succeed(&["export", "--config", &config]);
     assert_eq!(document(&exported)["appliance"], "lamp");
-    // Under another catalog there is no place for what is stored.
-    let exit = boxwood(&["export", "--data-dir", &site.arg("data")]).run();
-    refused(&exit, 1, &["/light", "sps-6.2", "--catalog"]);
+    // The directory keeps the name of its catalog; without it, another has no place for what is
+    // stored.
+    let export = boxwood(&["export", "--data-dir", &site.arg("data")]);
+    refused(&export.run(), 1, &["lamp", "sps-6.2", "--catalog"]);
+    fs::remove_file(site.path("data/appliance")).expect("a name was kept");
+    refused(&export.run(), 1, &["/light", "sps-6.2", "--catalog"]);
     let exit = boxwood(&["export", "--set", "limits.headers=x", "--set", "colour=1"]).run();
     refused(&exit, 2, &["limits.headers", "colour"]);
     assert!(fs::exists(site.path("data/lock")).expect("it can be looked for"));

@@ -52,6 +52,7 @@ impl InProcess {
             lenient_commit: false,
             firmware_version: "6.2.0".to_owned(),
             version: "6 F2".to_owned(),
+            plugin_sdk_version: None,
             build_date: "2019-10-28T00:00:00+00:00".to_owned(),
             host_name: "boxwood".to_owned(),
             domain_name: "example.com".to_owned(),

@@ -1,9 +1,10 @@
 //! Which appliance is emulated: a built-in catalog, or one that the user wrote.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use catalog::{Catalog, Fault, LoadError};
-use transaction_engine::Mode;
+use transaction_engine::{Mode, private_file};
 
 use crate::settings::{Settings, TransactionMode};
 
@@ -24,7 +25,35 @@ pub enum ApplianceError {
         /// All of them.
         faults: Vec<Fault>,
     },
+    /// The configuration was made with a catalog of another name.
+    #[error(
+        "the configuration in {} is of the appliance {kept:?} and this start is of {given:?}, or {} \
+         is damaged: name the former with --appliance or --catalog, or restore that file from a \
+         backup; if the configuration is to become one of the latter for good, keep a copy of the \
+         directory and write {given} into that file",
+        dir.display(),
+        dir.join(KEPT_NAME).display()
+    )]
+    Other {
+        /// The data directory.
+        dir: PathBuf,
+        /// The name that is kept there.
+        kept: String,
+        /// The name of the catalog of this start.
+        given: String,
+    },
+    /// The file that keeps the name cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Name {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }
+
+/// The file in a data directory that keeps the name of its configuration's catalog.
+const KEPT_NAME: &str = "appliance";
 
 /// The catalog that the settings choose.
 ///
@@ -41,6 +70,44 @@ pub fn catalog(settings: &Settings) -> Result<Catalog, ApplianceError> {
         let dir = dir.clone();
         ApplianceError::Faulty { dir, faults }
     })
+}
+
+/// Refuses a catalog of another name than that with which the configuration in a data directory was
+/// made. One that only knows more would add its defaults, and the former could never open the
+/// configuration again: too much for a slip in a flag.
+///
+/// # Errors
+/// [`ApplianceError::Other`]; or the name cannot be read.
+pub fn expect_kept_name(data_dir: &Path, catalog: &Catalog) -> Result<(), ApplianceError> {
+    let Some(kept) = kept_name(data_dir)? else { return Ok(()) };
+    if kept == catalog.name() {
+        return Ok(());
+    }
+    let (dir, given) = (data_dir.to_owned(), catalog.name().to_owned());
+    Err(ApplianceError::Other { dir, kept, given })
+}
+
+/// Keeps the catalog's name in a data directory where none is kept yet: to be called when the
+/// configuration has been opened with it, and not before.
+///
+/// # Errors
+/// The name cannot be read or written.
+pub fn keep_name(data_dir: &Path, catalog: &Catalog) -> Result<(), ApplianceError> {
+    if kept_name(data_dir)?.is_some() {
+        return Ok(());
+    }
+    let path = data_dir.join(KEPT_NAME);
+    let written = private_file::write(&path, format!("{}\n", catalog.name()).as_bytes());
+    written.map_err(|source| ApplianceError::Name { path, source })
+}
+
+fn kept_name(data_dir: &Path) -> Result<Option<String>, ApplianceError> {
+    let path = data_dir.join(KEPT_NAME);
+    match std::fs::read(&path) {
+        Ok(text) => Ok(Some(String::from_utf8_lossy(&text).trim().to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(ApplianceError::Name { path, source }),
+    }
 }
 
 /// How transactions get along: as the settings say, else as the catalog does.

@@ -138,8 +138,11 @@ pub(crate) fn open_engine(
     catalog: &Arc<Catalog>,
 ) -> Result<(Engine, Shared), DaemonError> {
     let store = SledStore::open(data_dir, settings.store.cache_bytes)?;
+    appliance::expect_kept_name(data_dir, catalog)?;
     let checkpoints = CheckpointDir::open(data_dir.join("checkpoints"))?;
-    engine_on(Box::new(store), Some(checkpoints), settings, data_dir, catalog)
+    let opened = engine_on(Box::new(store), Some(checkpoints), settings, data_dir, catalog)?;
+    appliance::keep_name(data_dir, catalog)?;
+    Ok(opened)
 }
 
 /// A fresh configuration that is kept nowhere, with the key of a data directory: by its rules
@@ -261,6 +264,7 @@ fn service_options(settings: &Settings, catalog: &Catalog) -> ServiceOptions {
         lenient_commit: settings.sps.lenient_commit,
         firmware_version: said(&settings.sps.firmware_version, "firmware_version"),
         version: said(&settings.sps.version, "version"),
+        plugin_sdk_version: catalog.appliance("plugin_sdk_version").map(str::to_owned),
         build_date: BUILD_DATE.to_owned(),
         host_name: "boxwood".to_owned(),
         domain_name: "example.com".to_owned(),

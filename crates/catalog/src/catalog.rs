@@ -347,6 +347,13 @@ fn unwrapped_for(schema: &Schema, value: Value) -> Value {
     if ["body", "key", "meta"].iter().any(|name| schema.names_member(name)) {
         return value;
     }
+    unwrapped(value)
+}
+
+/// The body in the wrapper in which an answer shows it, with `key` and `meta` or without; anything
+/// else as it is.
+#[must_use]
+pub fn unwrapped(value: Value) -> Value {
     match value {
         Value::Object(mut members)
             if members.contains_key("body")

@@ -60,7 +60,7 @@ mod suggest;
 #[cfg(test)]
 mod samples;
 
-pub use catalog::{Catalog, Mint};
+pub use catalog::{Catalog, Mint, unwrapped};
 pub use check::Checked;
 pub use endpoint::{Endpoint, EndpointKind, Example, Fidelity, Operations};
 pub use page::reference_page;

@@ -11,7 +11,8 @@ use std::sync::Arc;
 /// One step of a path: the name of a fixed child or the key of a member.
 ///
 /// Never empty, at most [`Key::MAX_BYTES`] long, without `/`, without control characters, not `.`
-/// or `..`, and not starting with `@` (reserved for order, as in `@order`).
+/// or `..`, not starting with `@`, and not ending with `@order` (reserved for the order of a
+/// collection, as in `connections/@order` and `connections@order`).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Arc<str>);
 
@@ -30,7 +31,7 @@ impl Key {
         if text.len() > Self::MAX_BYTES {
             return Err(PathError::TooLong);
         }
-        if text == "." || text == ".." || text.starts_with('@') {
+        if text == "." || text == ".." || text.starts_with('@') || text.ends_with("@order") {
             return Err(PathError::Reserved(text.to_owned()));
         }
         // Most keys are plain ASCII; without branches, many bytes are looked at at once.
@@ -167,7 +168,7 @@ pub enum PathError {
     /// A slash or a control character inside a key.
     #[error("a key may not contain the character {0:?}")]
     Character(char),
-    /// `.`, `..` or a text that starts with `@`.
+    /// `.`, `..`, or a text that starts with `@` or ends with `@order`.
     #[error("{0:?} is reserved and no key")]
     Reserved(String),
     /// No leading slash.
@@ -185,10 +186,10 @@ mod tests {
 
     #[test]
     fn keys_that_would_confuse_a_path_are_refused() {
-        for bad in ["", "a/b", ".", "..", "@order", "a\0b", "a\nb", &"x".repeat(256)] {
+        for bad in ["", "a/b", ".", "..", "@order", "a@order", "a\0b", "a\nb", &"x".repeat(256)] {
             assert!(Key::parse(bad).is_err(), "{bad:?}");
         }
-        for good in ["-301", "nic1", "a.b", "Ünï", "a b", "a@b", "%2F"] {
+        for good in ["-301", "nic1", "a.b", "Ünï", "a b", "a@b", "a@orders", "%2F"] {
             assert_eq!(Key::parse(good).unwrap().as_str(), good);
         }
     }

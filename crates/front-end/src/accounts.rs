@@ -17,7 +17,7 @@ use config_tree::{Change, NodePath, Tree};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use transaction_engine::{Applier, Engine, Revision};
+use transaction_engine::{Applier, Engine, Refusal, Revision};
 
 use crate::session::Logins;
 
@@ -256,23 +256,24 @@ impl Accounts {
 }
 
 impl Applier for Accounts {
-    fn prepare(&self, _next: &Revision, changes: &[Change]) -> Result<(), String> {
+    fn prepare(&self, _next: &Revision, changes: &[Change]) -> Result<(), Refusal> {
         let users = path("/aaa/local_database/users");
-        let takes_the_name = changes.iter().any(|change| match change {
+        let takes_the_name = |change: &&Change| match change {
             Change::Create { path, after, .. } | Change::Replace { path, after, .. } => {
                 path.parent().as_ref() == Some(&users)
                     && after.value()["name"] == self.administrator.as_str()
             }
             Change::Delete { .. } | Change::Reorder { .. } => false,
-        });
-        if takes_the_name {
-            Err(format!(
+        };
+        let Some(user) = changes.iter().find(takes_the_name) else { return Ok(()) };
+        Err(Refusal {
+            path: user.path().clone(),
+            pointer: "/name".to_owned(),
+            message: format!(
                 "The name {} belongs to the built-in administrator; give the user another",
                 self.administrator
-            ))
-        } else {
-            Ok(())
-        }
+            ),
+        })
     }
 
     fn apply(&self, revision: &Revision, changes: &[Change]) {

@@ -8,8 +8,11 @@ use catalog::{Catalog, Layer, Violation};
 use config_tree::Body;
 use hyper::{StatusCode, header};
 use serde_json::{Value, json};
-use transaction_engine::{Error as EngineError, Operation, Overlap, chain, store::StoreError};
+use transaction_engine::{
+    Error as EngineError, Operation, Overlap, Refusal, chain, store::StoreError,
+};
 
+use crate::accounts::{Access, Rights};
 use crate::json::DecodeError;
 use crate::password::PasswordError;
 use crate::respond::{Allow, Answer};
@@ -244,12 +247,16 @@ impl From<PasswordError> for ApiError {
 }
 
 impl ApiError {
-    /// The refusal of a commit. A conflict tells what each side holds, shown as everywhere.
-    pub(crate) fn of(catalog: &Catalog, error: EngineError) -> Self {
+    /// The refusal of a commit. A conflict tells what each side holds, shown as everywhere, and only
+    /// of nodes that the caller may read: where one side refers to what the other deleted, the node
+    /// is one that the caller need not have touched.
+    pub(crate) fn of(catalog: &Catalog, rights: &Rights, error: EngineError) -> Self {
+        let tell = |overlap: &Overlap| match rights.allow(Access::Read, &overlap.path) {
+            true => sides(catalog, overlap),
+            false => self::overlap(overlap),
+        };
         let told = match &error {
-            EngineError::Conflict { overlaps, .. } => {
-                overlaps.iter().map(|overlap| sides(catalog, overlap)).collect()
-            }
+            EngineError::Conflict { overlaps, .. } => overlaps.iter().map(tell).collect(),
             _ => Vec::new(),
         };
         let mut refusal = Self::from(error);
@@ -291,12 +298,19 @@ impl From<EngineError> for ApiError {
                 error.kind = "SemanticError";
                 error
             }
-            EngineError::Conflict { base, head, overlaps } => conflict(json!({
-                "reason": "changed-meanwhile",
-                "base": base.get(),
-                "head": head.get(),
-                "errors": overlaps.iter().map(overlap).collect::<Vec<_>>(),
-            })),
+            EngineError::Conflict { base, head, overlaps } => {
+                let details = json!({
+                    "reason": "changed-meanwhile",
+                    "base": base.get(),
+                    "head": head.get(),
+                    "errors": overlaps.iter().map(overlap).collect::<Vec<_>>(),
+                });
+                let broken = overlaps.iter().find_map(|overlap| overlap.broken.as_ref());
+                let message = broken.map_or(message.clone(), |Violation { message, .. }| {
+                    format!("With what others committed up to revision {head}, {message}")
+                });
+                Self::new(StatusCode::CONFLICT, "Conflict", message).details(details)
+            }
             EngineError::InUse { path, referrers } => {
                 let paths: Vec<_> = referrers
                     .iter()
@@ -313,7 +327,10 @@ impl From<EngineError> for ApiError {
             EngineError::NotAPermutation(path) => Self::syntactic(message.clone(), "")
                 .details(json!({ "errors": [{ "message": message, "paths": [href(path)] }] })),
             EngineError::TooManyChanges { .. } => semantic(json!({})),
-            EngineError::Refused(_) => semantic(json!({})),
+            EngineError::Refused(refusals) => {
+                let errors: Vec<_> = refusals.iter().map(refusal).collect();
+                semantic(json!({ "errors": errors }))
+            }
             EngineError::NoRevision { number, oldest, newest } => {
                 let mut error = Self::new(StatusCode::NOT_FOUND, "NotFound", message);
                 if number < oldest {
@@ -386,31 +403,38 @@ fn violated(violations: &[Violation]) -> ApiError {
         2 => format!("{first} (and 1 more error, see details)"),
         n => format!("{first} (and {} more errors, see details)", n - 1),
     };
-    let errors: Vec<_> = violations
-        .iter()
-        .map(|violation| {
-            let Violation { path, pointer, rule, layer: _, message } = violation;
-            json!({
-                "message": message,
-                "paths": [place(&href(path), pointer)],
-                "pointer": pointer,
-                "rule": rule,
-            })
-        })
-        .collect();
+    let errors: Vec<_> = violations.iter().map(violation).collect();
     ApiError::new(StatusCode::BAD_REQUEST, kind, message).details(json!({ "errors": errors }))
 }
 
-fn overlap(overlap: &Overlap) -> Value {
+fn violation(violation: &Violation) -> Value {
+    let Violation { path, pointer, rule, layer: _, message } = violation;
     json!({
-        "message": "both this transaction and a later revision changed it",
-        "paths": [href(&overlap.path)],
+        "message": message,
+        "paths": [place(&href(path), pointer)],
+        "pointer": pointer,
+        "rule": rule,
     })
+}
+
+fn refusal(refusal: &Refusal) -> Value {
+    let Refusal { path, pointer, message } = refusal;
+    json!({ "message": message, "paths": [place(&href(path), pointer)], "pointer": pointer })
+}
+
+fn overlap(overlap: &Overlap) -> Value {
+    match &overlap.broken {
+        Some(broken) => violation(broken),
+        None => json!({
+            "message": "both this transaction and a later revision changed it",
+            "paths": [href(&overlap.path)],
+        }),
+    }
 }
 
 // The node at the base, in the running configuration and in the transaction; null where it is not.
 fn sides(catalog: &Catalog, overlap: &Overlap) -> Value {
-    let Overlap { path, base, theirs, mine } = overlap;
+    let Overlap { path, base, theirs, mine, broken: _ } = overlap;
     let show = |body: &Option<Body>| {
         let shown = body.as_ref().map(|body| shown(catalog, path, body));
         shown.and_then(|shown| serde_json::from_slice::<Value>(&shown.text).ok())

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use catalog::SecretReader;
 use config_tree::{Change, Key, NodePath, Tree};
 use serde_json::{Value, json};
-use transaction_engine::{Applier, Revision, Timestamp};
+use transaction_engine::{Applier, Refusal, Revision, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::transport::{CertificateSlot, TlsError, self_signed};
@@ -64,15 +64,23 @@ impl Governor {
 }
 
 impl Applier for Governor {
-    fn prepare(&self, next: &Revision, changes: &[Change]) -> Result<(), String> {
+    fn prepare(&self, next: &Revision, changes: &[Change]) -> Result<(), Refusal> {
         let governs = !self.certificate_fixed && server_reference(&next.tree).is_some();
         if !governs || !touches(changes, &["management", "certificates"]) {
             return Ok(());
         }
+        let refusal = |message| Refusal {
+            path: path(&["management", "certificates"]),
+            pointer: "/server".to_owned(),
+            message,
+        };
         match self.server_pair(&next.tree) {
-            Some((certificate, key)) => CertificateSlot::check(&certificate, &key)
-                .map_err(|error| format!("The server certificate cannot be served: {error}")),
-            None => Err("The server certificate cannot be read".to_owned()),
+            Some((certificate, key)) => {
+                CertificateSlot::check(&certificate, &key).map_err(|error| {
+                    refusal(format!("The server certificate cannot be served: {error}"))
+                })
+            }
+            None => Err(refusal("The server certificate cannot be read".to_owned())),
         }
     }
 

@@ -39,6 +39,8 @@ pub struct ServiceOptions {
     pub firmware_version: String,
     /// The appliance's version for people (`6 F2`).
     pub version: String,
+    /// The kit for plugins that the appliance has (`1.4.4`); the earlier ones do not tell.
+    pub plugin_sdk_version: Option<String>,
     /// When the appliance's firmware was built, ISO 8601.
     pub build_date: String,
     /// The appliance's name.

@@ -27,7 +27,7 @@ use parking_lot::Mutex;
 
 use crate::confirm::{Confirmation, hash};
 use crate::engine::{Revision, Shared};
-use crate::error::{Error, chain};
+use crate::error::{Error, Refusal, chain};
 use crate::failpoint::{Point, reach};
 use crate::prepare::{Prepared, prepare};
 use crate::retention::is_due;
@@ -49,8 +49,8 @@ pub trait Applier: Send + Sync {
     /// Whether the next revision could be followed. Nothing may be done yet: a plan asks too.
     ///
     /// # Errors
-    /// A sentence for the person who commits; the commit is refused.
-    fn prepare(&self, next: &Revision, changes: &[Change]) -> Result<(), String>;
+    /// What is in the way; the commit is refused.
+    fn prepare(&self, next: &Revision, changes: &[Change]) -> Result<(), Refusal>;
 
     /// Follows a revision that is durable and visible. Also called once at start with the head
     /// and no changes. There is nothing left to refuse, hence no result.

@@ -352,18 +352,34 @@ impl Engine {
         })
     }
 
-    /// Adds an element to the list that a value holds, in the session's transaction.
+    /// Adds an element to the list that a value holds, in the session's transaction; if `seen` is
+    /// given, only if the node still holds that. Under a key that this transaction has had for it
+    /// already, nothing is added.
     ///
     /// # Errors
-    /// See [`Error`]; nothing is staged then.
+    /// [`Error::IdempotencyMismatch`], and those of any change; nothing is staged then.
     pub fn node_append(
         &self,
         session: &Session,
         path: &NodePath,
         element: Value,
+        seen: Option<&Body>,
+        idempotency: Option<&Idempotency>,
     ) -> Result<View, Error> {
-        self.stage(session, |transaction, rules| transaction.append(rules, path, element))
-            .map(|((), view)| view)
+        self.stage(session, |transaction, rules| {
+            if let Some(key) = idempotency
+                && transaction.created.find(key)?.is_some()
+            {
+                return Ok(());
+            }
+            transaction.expect_seen(path, seen)?;
+            transaction.append(rules, path, element)?;
+            if let Some(key) = idempotency {
+                transaction.created.keep(key, path.clone());
+            }
+            Ok(())
+        })
+        .map(|((), view)| view)
     }
 
     /// Takes a member away in the session's transaction; if `seen` is given, only if the node still
@@ -384,7 +400,8 @@ impl Engine {
         .map(|((), view)| view)
     }
 
-    /// Puts the members of a collection in another order in the session's transaction.
+    /// Puts the members of a collection in another order in the session's transaction; if `seen` is
+    /// given, only if they still stand in that one.
     ///
     /// # Errors
     /// See [`Error`]; nothing is staged then.
@@ -393,9 +410,13 @@ impl Engine {
         session: &Session,
         path: &NodePath,
         keys: &[Key],
+        seen: Option<&[Key]>,
     ) -> Result<View, Error> {
-        self.stage(session, |transaction, rules| transaction.reorder(rules, path, keys))
-            .map(|((), view)| view)
+        self.stage(session, |transaction, rules| {
+            transaction.expect_order(path, seen)?;
+            transaction.reorder(rules, path, keys)
+        })
+        .map(|((), view)| view)
     }
 
     // Stages into the session's open transaction. In concurrent mode the first change opens one,

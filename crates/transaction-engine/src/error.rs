@@ -76,9 +76,10 @@ pub enum Error {
     /// A new order does not name each member exactly once.
     #[error("the new order of {0} must name each of its members exactly once")]
     NotAPermutation(NodePath),
-    /// What acts on commits cannot follow this one; the transaction is open and unchanged.
-    #[error("{0}")]
-    Refused(String),
+    /// What acts on commits cannot follow this one; the transaction is open and unchanged. Never
+    /// empty.
+    #[error("{}", .0.first().map_or("the commit cannot be followed", |refusal| &refusal.message))]
+    Refused(Vec<Refusal>),
     /// There is no such revision, or it is not kept any more.
     #[error("there is no revision {number}; those kept are {oldest} to {newest}")]
     NoRevision {
@@ -153,7 +154,19 @@ impl std::fmt::Display for Operation {
     }
 }
 
-/// A node that two sides changed. `None` means that it was absent.
+/// Why something that acts on commits cannot follow one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The node that stands in the way.
+    pub path: NodePath,
+    /// JSON Pointer into its body; empty for the body itself.
+    pub pointer: String,
+    /// A sentence for the person who commits.
+    pub message: String,
+}
+
+/// A node that two sides changed, or that breaks a rule only with what both changed. `None` means
+/// that it was absent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlap {
     /// Which node, or which collection's order.
@@ -164,6 +177,9 @@ pub struct Overlap {
     pub theirs: Option<Body>,
     /// What this transaction made of it.
     pub mine: Option<Body>,
+    /// The rule that it breaks where both sides are together, and neither side is alone: a name that
+    /// both gave, something that one deleted and the other refers to.
+    pub broken: Option<Violation>,
 }
 
 /// An error with all its causes, as one sentence; a cause that the sentence holds already is not

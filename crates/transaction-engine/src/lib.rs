@@ -37,7 +37,7 @@ pub use commit::{Applier, CommitOptions, Committed};
 pub use confirm::{ConfirmToken, Confirmation};
 pub use desk::{Holder, Mode};
 pub use engine::{Engine, Mint, Options, Revision, Status, View};
-pub use error::{Error, Operation, Overlap, chain};
+pub use error::{Error, Operation, Overlap, Refusal, chain};
 pub use history::{HistoryRules, MessageRule, Page};
 pub use prepare::Plan;
 pub use retry::Idempotency;

@@ -66,8 +66,10 @@ pub(crate) fn prepare(
     }
     let tree = replayed(&tip.tree, &changes, moved.tree())?;
     let revision = next(shared, tip, tree);
-    for applier in &shared.appliers {
-        applier.prepare(&revision, &changes).map_err(Error::Refused)?;
+    let asked = shared.appliers.iter().map(|applier| applier.prepare(&revision, &changes));
+    let refusals: Vec<_> = asked.filter_map(Result::err).collect();
+    if !refusals.is_empty() {
+        return Err(Error::Refused(refusals));
     }
     Ok(Some(Prepared { revision, changes }))
 }
@@ -171,13 +173,12 @@ fn refusal(
     if alone {
         return Error::Rejected(violations);
     }
-    let mut paths: Vec<_> = violations.into_iter().map(|violation| violation.path).collect();
-    paths.dedup();
-    let overlaps = paths.into_iter().map(|path| Overlap {
-        base: transaction.base.tree.body(&path).cloned(),
-        theirs: tip.tree.body(&path).cloned(),
-        mine: transaction.tree().body(&path).cloned(),
-        path,
+    let overlaps = violations.into_iter().map(|violation| Overlap {
+        path: violation.path.clone(),
+        base: transaction.base.tree.body(&violation.path).cloned(),
+        theirs: tip.tree.body(&violation.path).cloned(),
+        mine: transaction.tree().body(&violation.path).cloned(),
+        broken: Some(violation),
     });
     conflict(tip, transaction, overlaps.collect())
 }

@@ -45,5 +45,6 @@ fn overlap(base: &Tree, mine: &Tree, head: &Tree, change: &Change) -> Overlap {
         base: base.body(path).cloned(),
         theirs: head.body(path).cloned(),
         mine: mine.body(path).cloned(),
+        broken: None,
     }
 }

@@ -95,7 +95,7 @@ impl Shared {
     }
 }
 
-/// Members that a transaction created under a key.
+/// What a transaction created under a key: members, or the lists that got an element.
 #[derive(Clone, Default)]
 pub(crate) struct Created(std::collections::BTreeMap<Slot, ([u8; 32], NodePath)>);
 

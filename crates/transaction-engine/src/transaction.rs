@@ -65,6 +65,14 @@ impl OpenTransaction {
         }
     }
 
+    /// Whether the members of a collection still stand as its caller saw them.
+    pub(crate) fn expect_order(&self, path: &NodePath, seen: Option<&[Key]>) -> Result<(), Error> {
+        match seen {
+            Some(seen) if !self.tree.children(path).eq(seen) => Err(Error::Moved(path.clone())),
+            _ => Ok(()),
+        }
+    }
+
     /// Replaces the body of an object or a member.
     pub(crate) fn replace(
         &mut self,

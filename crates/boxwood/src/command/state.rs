@@ -57,6 +57,7 @@ impl State {
         self.expect_used()?;
         let store = SledStore::open(&self.data_dir, self.settings.store.cache_bytes);
         let store = Box::new(store.map_err(store_error)?);
+        appliance::expect_kept_name(&self.data_dir, &self.catalog)?;
         let checkpoints = CheckpointDir::open(self.data_dir.join("checkpoints"));
         let checkpoints = Some(checkpoints.map_err(store_error)?);
         let opened = RevisionLog::open(store, checkpoints, self.catalog.skeleton());

@@ -11,13 +11,13 @@ use transaction_engine::store::Tag;
 use transaction_engine::{Page, RevisionInfo, RevisionNumber, RevisionRecord};
 
 use super::blocking;
-use super::query::Query;
+use super::query::{Query, node_path};
 use super::route::number;
 use crate::error::ApiError;
 use crate::respond::Answer;
 use crate::service::Service;
 use crate::session::Login;
-use crate::sps::address::{CONFIGURATION, href};
+use crate::sps::address::href;
 use crate::sps::{changelog, document};
 
 const HREF: &str = "/boxwood/v1/revisions";
@@ -271,16 +271,11 @@ pub(super) fn numbered(name: &str, text: &str) -> Result<RevisionNumber, ApiErro
     number(text).ok_or_else(message)
 }
 
-/// A path of the configuration, with or without the appliance's prefix; the root when absent.
+/// A path of the configuration, as the API shows it or as the tree has it; the root when absent.
 pub(super) fn path(query: &Query) -> Result<NodePath, ApiError> {
     let Some(text) = query.get("path").filter(|text| !text.is_empty()) else {
         return Ok(NodePath::root());
     };
-    let inner = match text.strip_prefix(CONFIGURATION) {
-        Some("") => "/",
-        Some(rest) if rest.starts_with('/') => rest,
-        _ => text,
-    };
-    let parsed = NodePath::parse(inner);
-    parsed.map_err(|error| ApiError::syntactic(format!("`path` is no path: {error}"), ""))
+    let message = "`path` must be that of a node, as in /api/configuration/management/email";
+    node_path(text).ok_or_else(|| ApiError::syntactic(message, ""))
 }

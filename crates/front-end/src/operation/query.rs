@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use config_tree::NodePath;
+
 use crate::error::ApiError;
-use crate::sps::address;
+use crate::sps::address::{self, CONFIGURATION};
 
 /// The names and values of a query; each name is one of those that the endpoint knows.
 pub(crate) struct Query<'q>(Vec<(Cow<'q, str>, Cow<'q, str>)>);
@@ -37,9 +39,45 @@ impl<'q> Query<'q> {
     }
 }
 
+/// A node in a query: as the API shows it, percent-encoded once more for the query, or as the tree
+/// has it. `None` for what is neither.
+pub(super) fn node_path(asked: &str) -> Option<NodePath> {
+    let below =
+        asked.strip_prefix(CONFIGURATION).filter(|rest| matches!(rest.get(..1), None | Some("/")));
+    match below {
+        Some(rest) => {
+            let segments = address::segments(rest)?;
+            NodePath::from_segments(segments.iter().map(|segment| &**segment)).ok()
+        }
+        None => {
+            let rest = asked.strip_prefix('/')?;
+            NodePath::from_segments(rest.split('/').filter(|key| !key.is_empty())).ok()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_is_named_as_the_api_or_as_the_tree_does() {
+        for (asked, expected) in [
+            ("/api/configuration/x509/a", Some("/x509/a")),
+            ("/api/configuration/x%20y/", Some("/x y")),
+            ("/api/configuration", Some("/")),
+            ("/api/configurations", Some("/api/configurations")),
+            ("/x509//a", Some("/x509/a")),
+            ("/x%20y", Some("/x%20y")),
+            ("/", Some("/")),
+            ("x509", None),
+            ("/a/..", None),
+            ("/api/configuration/a%2Fb", None),
+        ] {
+            let found = node_path(asked).map(|path| path.to_string());
+            assert_eq!(found.as_deref(), expected, "{asked}");
+        }
+    }
 
     #[test]
     fn values_are_decoded_once_and_strangers_refused() {

@@ -1,15 +1,14 @@
 //! Who uses a node: what a person asks before deleting it, or after being told that it is in use.
 
-use config_tree::NodePath;
 use serde_json::json;
 
-use super::query::Query;
+use super::query::{Query, node_path};
 use crate::accounts::Access;
 use crate::error::ApiError;
 use crate::respond::Answer;
 use crate::service::Service;
 use crate::session::Login;
-use crate::sps::address::{self, CONFIGURATION, href};
+use crate::sps::address::href;
 
 /// The nodes that refer to `path`, in what the caller sees: a transaction of theirs included. Costs
 /// as much as there are. Referrers that the caller may not read are counted and not named.
@@ -50,44 +49,4 @@ pub(super) fn references(
         "meta": { "href": "/boxwood/v1/references", "parent": "/boxwood/v1", "target": target },
         "references": references,
     })))
-}
-
-// As the API shows it, percent-encoded once more for the query, or as the tree has it.
-fn node_path(asked: &str) -> Option<NodePath> {
-    let below =
-        asked.strip_prefix(CONFIGURATION).filter(|rest| matches!(rest.get(..1), None | Some("/")));
-    match below {
-        Some(rest) => {
-            let segments = address::segments(rest)?;
-            NodePath::from_segments(segments.iter().map(|segment| &**segment)).ok()
-        }
-        None => {
-            let rest = asked.strip_prefix('/')?;
-            NodePath::from_segments(rest.split('/').filter(|key| !key.is_empty())).ok()
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_node_is_named_as_the_api_or_as_the_tree_does() {
-        for (asked, expected) in [
-            ("/api/configuration/x509/a", Some("/x509/a")),
-            ("/api/configuration/x%20y/", Some("/x y")),
-            ("/api/configuration", Some("/")),
-            ("/api/configurations", Some("/api/configurations")),
-            ("/x509//a", Some("/x509/a")),
-            ("/x%20y", Some("/x%20y")),
-            ("/", Some("/")),
-            ("x509", None),
-            ("/a/..", None),
-            ("/api/configuration/a%2Fb", None),
-        ] {
-            let found = node_path(asked).map(|path| path.to_string());
-            assert_eq!(found.as_deref(), expected, "{asked}");
-        }
-    }
 }

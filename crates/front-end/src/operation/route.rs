@@ -132,6 +132,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_manual_has_every_endpoint() {
+        let manual = include_str!("../../../../docs/reference/own-api.md");
+        for path in [
+            "transaction/plan",
+            "transaction/rebase",
+            "revisions",
+            "revisions/N",
+            "revisions/N/tree",
+            "revisions/N/restore",
+            "revisions/diff",
+            "tags",
+            "tags/NAME",
+            "confirmation",
+            "confirmation/confirm",
+            "confirmation/extend",
+            "confirmation/cancel",
+            "watch",
+        ] {
+            let path = format!("/boxwood/v1/{path}");
+            assert!(Endpoint::parse(&path.replace("/N/", "/1/").replace("/N", "/1")).is_some());
+            let is_told = |after: &str| manual.contains(&format!("{path}{after}"));
+            assert!(["`", "?"].into_iter().any(is_told), "{path}");
+        }
+    }
+
+    #[test]
     fn paths_and_what_they_name() {
         let n = RevisionNumber::new;
         for (path, expected) in [

@@ -29,12 +29,12 @@ pub fn message_required(tree: &Tree) -> bool {
 pub(super) async fn plan(service: &Service, login: &Login) -> Result<Answer, ApiError> {
     let (engine, session) = (Arc::clone(&service.engine), Arc::clone(&login.session));
     let plan = blocking(move || engine.transaction_plan(&session)).await??;
-    let refusal =
-        plan.refusal.map(|error| ApiError::of(service.engine.catalog(), error).document());
+    let (catalog, rights) = (service.engine.catalog(), &login.account.rights);
+    let refusal = plan.refusal.map(|error| ApiError::of(catalog, rights, error).document());
     Ok(Answer::document(&json!({
         "base": plan.base.get(),
         "head": plan.head.get(),
-        "changes": changelog::entries(service.engine.catalog(), &plan.changes),
+        "changes": changelog::entries(catalog, &plan.changes),
         "commit_message": if plan.message_required { "required" } else { "optional" },
         "error": refusal,
         "meta": { "href": "/boxwood/v1/transaction/plan", "transaction": "/api/transaction" },
@@ -45,7 +45,8 @@ pub(super) async fn plan(service: &Service, login: &Login) -> Result<Answer, Api
 pub(super) async fn rebase(service: &Service, login: &Login) -> Result<Answer, ApiError> {
     let (engine, session) = (Arc::clone(&service.engine), Arc::clone(&login.session));
     let base = blocking(move || engine.transaction_rebase(&session)).await?;
-    let base = base.map_err(|error| ApiError::of(service.engine.catalog(), error))?;
+    let (catalog, rights) = (service.engine.catalog(), &login.account.rights);
+    let base = base.map_err(|error| ApiError::of(catalog, rights, error))?;
     Ok(Answer::document(&json!({
         "base": base.get(),
         "meta": { "href": "/boxwood/v1/transaction/rebase", "transaction": "/api/transaction" },

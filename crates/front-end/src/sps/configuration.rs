@@ -86,7 +86,9 @@ impl Call<'_> {
         match self.head.method {
             Method::POST if engine.allows(path, Operation::Append) => {
                 let element = self.json_needed(body).await?;
-                let view = engine.node_append(session, path, element)?;
+                let key = self.idempotency(Some(&element))?;
+                let seen = self.expected_state(view, path)?;
+                let view = engine.node_append(session, path, element, seen, key.as_ref())?;
                 self.show(StatusCode::CREATED, &view, path)
             }
             Method::POST => {
@@ -153,19 +155,34 @@ impl Call<'_> {
         let view = match self.head.method {
             Method::OPTIONS => return Ok(self.options(allow)),
             Method::PUT => {
-                let keys = keys(&self.json_needed(body).await?)?;
-                engine.collection_reorder(session, path, &keys)?
+                let keys = keys(&catalog::unwrapped(self.json_needed(body).await?))?;
+                let seen = self.expected_order(&view, path)?;
+                engine.collection_reorder(session, path, &keys, seen.as_deref())?
             }
             _ => view,
         };
-        let keys: Vec<&str> = view.tree().children(path).map(Key::as_str).collect();
+        let (keys, tag) = shown_order(&view, path);
         let meta = json!({
             "href": self.path,
             "parent": href(path),
             "remaining_seconds": self.remaining_seconds(),
             "transaction": "/api/transaction",
         });
-        Ok(Answer::document(&json!({ "body": keys, "key": "@order", "meta": meta })).allow(allow))
+        let answer = Answer::document(&json!({ "body": keys, "key": "@order", "meta": meta }));
+        let answer = answer.tagged(tag.value()).allow(allow);
+        let is_read = self.head.method != Method::PUT;
+        Ok(if is_read { answer.unless_known(&self.head.headers) } else { answer })
+    }
+
+    // What `If-Match` says the order is: that one, and none that came since, may be changed.
+    fn expected_order(&self, view: &View, path: &NodePath) -> Result<Option<Vec<Key>>, ApiError> {
+        if !condition::is_conditional(&self.head.headers) {
+            return Ok(None);
+        }
+        if condition::match_fails(&self.head.headers, shown_order(view, path).1) {
+            return Err(ApiError::precondition_failed(self.path));
+        }
+        Ok(Some(view.tree().children(path).cloned().collect()))
     }
 
     fn show(&self, status: StatusCode, view: &View, path: &NodePath) -> Result<Answer, ApiError> {
@@ -187,6 +204,13 @@ impl Call<'_> {
             delete: allows(Operation::Delete),
         }
     }
+}
+
+// The keys of a collection as `@order` shows them, and the tag of that.
+fn shown_order(view: &View, path: &NodePath) -> (Value, Tag) {
+    let keys: Value = view.tree().children(path).map(Key::as_str).collect();
+    let tag = Tag::of_listing(keys.to_string().as_bytes());
+    (keys, tag)
 }
 
 fn keys(value: &Value) -> Result<Vec<Key>, ApiError> {

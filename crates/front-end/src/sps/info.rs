@@ -36,6 +36,12 @@ impl Call<'_> {
             "nickname": named("nickname"),
             "support_link": format!("mailto:administrator@{domain}"),
         });
+        // From 6.9 on (core protocol §8.1).
+        if let Some(full) = &options.plugin_sdk_version {
+            let feature =
+                full.match_indices('.').nth(1).map_or(full.as_str(), |(at, _)| &full[..at]);
+            body["plugin_sdk_version"] = json!({ "feature": feature, "full": full });
+        }
         let mut meta = json!({ "href": "/api/info", "parent": "/api" });
         if let Some(login) = &self.login {
             body["analytics_enabled"] = json!(false);

@@ -164,7 +164,11 @@ impl Call<'_> {
 
     /// By what the request is recognised when it is sent again: its key, and a hash of what it asks.
     fn idempotency(&self, body: Option<&Value>) -> Result<Option<Idempotency>, ApiError> {
-        let Some(key) = self.head.headers.get("idempotency-key") else { return Ok(None) };
+        let mut keys = self.head.headers.get_all("idempotency-key").iter();
+        let Some(key) = keys.next() else { return Ok(None) };
+        if keys.next().is_some() {
+            return Err(ApiError::syntactic("The request has two Idempotency-Key headers", ""));
+        }
         let mut asked = blake3::Hasher::new();
         asked.update(self.head.method.as_str().as_bytes()).update(self.path.as_bytes());
         // Straight into the hash: the body may hold a secret. Hashing cannot fail.

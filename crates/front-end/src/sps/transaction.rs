@@ -102,7 +102,8 @@ impl Call<'_> {
         });
         let result = answered.await.map_err(|_| ApiError::internal())?;
         self.service.metrics.commit(outcome(&result), started.elapsed());
-        result.map_err(|error| ApiError::of(self.service.engine.catalog(), error))
+        let rights = &self.login()?.account.rights;
+        result.map_err(|error| ApiError::of(self.service.engine.catalog(), rights, error))
     }
 
     // What `PUT /api/transaction` was sent: how to commit, or a refusal.

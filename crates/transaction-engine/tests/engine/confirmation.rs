@@ -194,7 +194,7 @@ fn undoing_brings_back_secrets_order_and_members(place: &Place) {
     let view = fixture.engine.view(&session);
     let mut keys: Vec<_> = view.tree().children(&things).cloned().collect();
     keys.reverse();
-    fixture.engine.collection_reorder(&session, &things, &keys).unwrap();
+    fixture.engine.collection_reorder(&session, &things, &keys, None).unwrap();
     fixture.commit_with(&session, within(60)).unwrap();
     let secret = path("/passwords").join(&secret);
     assert!(fixture.running(&secret).is_none());

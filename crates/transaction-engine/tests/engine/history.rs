@@ -46,7 +46,7 @@ fn past(fixture: &Fixture) -> Vec<Tree> {
                 .unwrap();
         } else if n % 4 == 0 {
             keys.rotate_left(1);
-            fixture.engine.collection_reorder(&session, &things, &keys).unwrap();
+            fixture.engine.collection_reorder(&session, &things, &keys, None).unwrap();
         }
         if n % 5 == 0 {
             let secret = fixture.secret(&session, "hunter2");

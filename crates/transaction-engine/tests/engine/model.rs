@@ -404,7 +404,7 @@ impl World {
         let keys: Vec<Key> = order.iter().map(|key| Key::parse(key).unwrap()).collect();
         self.change(
             index,
-            |f, s, _| f.engine.collection_reorder(s, &path("/things"), &keys),
+            |f, s, _| f.engine.collection_reorder(s, &path("/things"), &keys, None),
             |mut state, _| {
                 state.order.clone_from(&order);
                 Some(state)

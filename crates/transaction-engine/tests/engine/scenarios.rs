@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 use serde_json::json;
 use transaction_engine::store::{Fault, MemStore, SledStore, StoreError};
 use transaction_engine::{
-    Applier, CommitOptions, Error, Idempotency, Mode, Operation, Revision, RevisionNumber,
+    Applier, CommitOptions, Error, Idempotency, Mode, Operation, Overlap, Refusal, Revision,
+    RevisionNumber,
 };
 
 use crate::fixture::{Fixture, Place, Setup, part, path};
@@ -154,7 +155,13 @@ fn deleting_what_another_commit_refers_to_is_a_conflict(place: &Place) {
     fixture.put(&user, "a", json!({"n": 0, "thing": key})).unwrap();
     fixture.engine.node_delete(&remover, &thing, None).unwrap();
     fixture.commit(&user).unwrap();
-    assert_refused!(fixture.commit(&remover), Error::Conflict { .. });
+    let Err(Error::Conflict { overlaps, .. }) = fixture.commit(&remover) else {
+        panic!("both sides together break a rule");
+    };
+    let [Overlap { path, broken: Some(broken), .. }] = &overlaps[..] else {
+        panic!("{overlaps:?}");
+    };
+    assert_eq!((path, broken.rule), (&part("a"), rule::REFERENCE_TARGET));
     assert!(fixture.running(&thing).is_some());
 }
 
@@ -262,9 +269,9 @@ fn members_keep_their_order_and_can_be_put_in_another(place: &Place) {
 
     fixture.engine.transaction_open(&session).unwrap();
     let reversed: Vec<Key> = keys.iter().rev().cloned().collect();
-    let wrong = fixture.engine.collection_reorder(&session, &things, &keys[1..]);
+    let wrong = fixture.engine.collection_reorder(&session, &things, &keys[1..], None);
     assert_refused!(wrong, Error::NotAPermutation(_));
-    fixture.engine.collection_reorder(&session, &things, &reversed).unwrap();
+    fixture.engine.collection_reorder(&session, &things, &reversed, None).unwrap();
     assert_eq!(
         fixture.engine.transaction_changes(&session),
         [Change::Reorder { path: things.clone(), before: keys, after: reversed.clone() }]
@@ -326,10 +333,11 @@ struct Recorder {
 }
 
 impl Applier for Recorder {
-    fn prepare(&self, next: &Revision, changes: &[Change]) -> Result<(), String> {
+    fn prepare(&self, next: &Revision, changes: &[Change]) -> Result<(), Refusal> {
         self.calls.lock().push(format!("prepare {} ({})", next.number, changes.len()));
         let refused = next.tree.body(&part("a")).is_some_and(|a| a.value()["n"] == self.refuse);
-        if refused { Err("the device cannot do that".to_owned()) } else { Ok(()) }
+        let (pointer, message) = ("/n".to_owned(), "the device cannot do that".to_owned());
+        if refused { Err(Refusal { path: part("a"), pointer, message }) } else { Ok(()) }
     }
 
     fn apply(&self, revision: &Revision, changes: &[Change]) {

@@ -162,6 +162,7 @@ fn what_is_no_document_is_refused_without_repeating_it() {
         boxwood(&["import", &file, "--data-dir", &data]).run()
     };
     refused(&import("hunter2"), 1, &["no exported configuration", "line 1"]);
+    refused(&import("7"), 1, &["no exported configuration", "an object with the member `format`"]);
     refused(&import(&whole[..whole.len() / 2]), 1, &["no exported configuration"]);
     refused(&import(&whole.replace("configuration/1", "configuration/9")), 1, &["`format`"]);
     refused(&import(&whole.replace("\"nodes\"", "\"nodez\"")), 1, &["nodez"]);

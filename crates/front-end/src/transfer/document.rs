@@ -170,7 +170,7 @@ struct Whole<'t> {
 
 /// One node as text.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a node: an object with `path` and `body`")]
 pub(super) struct RawNode<'t> {
     #[serde(borrow)]
     pub(super) path: Cow<'t, str>,
@@ -189,6 +189,7 @@ impl std::fmt::Debug for RawNode<'_> {
 
 /// As much of any document as says what it is.
 #[derive(Deserialize)]
+#[serde(expecting = "an object with the member `format`")]
 struct Kind<'t> {
     #[serde(borrow)]
     format: Option<Cow<'t, str>>,

@@ -30,6 +30,9 @@ pub(crate) struct Filled {
 ///
 /// # Errors
 /// A key that comes twice.
+///
+/// # Panics
+/// The system has no thread to give.
 pub(crate) fn fill(
     path: &NodePath,
     empty: &Collection,

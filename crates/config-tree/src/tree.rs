@@ -420,6 +420,9 @@ impl Tree {
     ///
     /// # Errors
     /// There must be such a collection; ranks must ascend and no key may come twice.
+    ///
+    /// # Panics
+    /// The system has no thread to give.
     pub fn collection_fill(
         &mut self,
         path: &NodePath,

@@ -34,7 +34,9 @@ pub(super) fn read_lines<R: BufRead>(
         let mut planting = Planting::on(skeleton);
         let mut parsing = VecDeque::new();
         while let Some(block) = lines.block()? {
-            parsing.push_back(scope.spawn(move || stretches(&block, skeleton)));
+            let thread = thread::Builder::new().name("checkpoint-read".into());
+            let parse = move || stretches(&block, skeleton);
+            parsing.push_back(thread.spawn_scoped(scope, parse).map_err(Problem::Io)?);
             if parsing.len() > AHEAD {
                 parsing.pop_front().into_iter().for_each(|block| planting.place(joined(block)));
             }
@@ -223,8 +225,8 @@ impl Stretch {
 /// A tree that grows stretch by stretch, up to the first problem.
 struct Planting {
     tree: Tree,
-    // The collection to which the last members belonged, and all of them so far.
-    members: Option<(NodePath, Vec<(Key, u64, Body)>)>,
+    // The members of the last collection, as far as they were read.
+    members: Option<Stretch>,
     // Kept until all lines were read: a line that does not fit may be a damaged one, and only the
     // hash at the end tells.
     problem: Option<Problem>,
@@ -243,16 +245,18 @@ impl Planting {
     }
 
     fn place_one(&mut self, stretch: Stretch) -> Result<(), Problem> {
-        let Stretch { parent, kind, bodies, .. } = stretch;
         match &mut self.members {
-            Some((collection, members)) if *collection == parent => members.extend(bodies),
-            _ if kind == Some(Kind::Collection) => {
+            Some(members) if members.parent == stretch.parent => {
+                members.bodies.extend(stretch.bodies);
+            }
+            _ if stretch.kind == Some(Kind::Collection) => {
                 self.fill()?;
-                self.members = Some((parent, bodies));
+                self.members = Some(stretch);
             }
             _ => {
-                for (key, _, body) in bodies {
-                    self.tree.object_create(&parent.join(&key), body, None).map_err(damaged)?;
+                for (key, _, body) in stretch.bodies {
+                    let path = stretch.parent.join(&key);
+                    self.tree.object_create(&path, body, None).map_err(damaged)?;
                 }
             }
         }
@@ -261,8 +265,8 @@ impl Planting {
 
     fn fill(&mut self) -> Result<(), Problem> {
         match self.members.take() {
-            Some((collection, members)) => {
-                self.tree.collection_fill(&collection, members).map_err(damaged)
+            Some(Stretch { parent, bodies, .. }) => {
+                self.tree.collection_fill(&parent, bodies).map_err(damaged)
             }
             None => Ok(()),
         }

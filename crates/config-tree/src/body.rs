@@ -5,11 +5,13 @@
 //! is wasted, so equal bodies have equal text. References are the *bare keys* of their targets in
 //! the text, and are listed beside it, so that nobody needs the schema to find them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::path::NodePath;
 
@@ -86,6 +88,22 @@ impl Body {
         serde_json::from_slice(&self.0.text).unwrap_or(Value::Null)
     }
 
+    /// The value at a JSON Pointer. Of an object, only the member in which it lies is made.
+    #[must_use]
+    pub fn value_at(&self, pointer: &str) -> Option<Value> {
+        let members: Result<BTreeMap<&str, &RawValue>, _> = serde_json::from_slice(&self.0.text);
+        match (pointer.strip_prefix('/'), members) {
+            (Some(steps), Ok(members)) => {
+                let end = steps.find('/').unwrap_or(steps.len());
+                let name = steps[..end].replace("~1", "/").replace("~0", "~");
+                let member: Value = serde_json::from_str(members.get(&*name)?.get()).ok()?;
+                member.pointer(&steps[end..]).cloned()
+            }
+            // No object, or one with a name that is written with an escape and cannot be borrowed.
+            _ => self.value().pointer(pointer).cloned(),
+        }
+    }
+
     /// What this body points to.
     #[must_use]
     pub fn references(&self) -> &[Reference] {
@@ -132,6 +150,26 @@ mod tests {
         let b = json!({"a": {"c": [], "d": null}, "b": 1});
         assert_eq!(Body::new(&a, Vec::new()), Body::new(&b, Vec::new()));
         assert_eq!(Body::new(&a, Vec::new()).text(), r#"{"a":{"c":[],"d":null},"b":1}"#);
+    }
+
+    #[test]
+    fn a_pointer_finds_what_it_finds_in_the_whole_value() {
+        let texts = [
+            r#"{"a":{"b":[1,{"c":"x"}]},"n":null,"m~/":2,"":3}"#,
+            r#"{"a":1,"a":{"b":7}}"#,
+            "{\"a\\n\":{\"b\":1},\"a\":2}",
+            r#"[{"a":5}]"#,
+            r#""text""#,
+            "no JSON",
+        ];
+        let pointers =
+            ["", "/", "/a", "/a/b", "/a/b/1/c", "/n", "/m~0~1", "/0/a", "/x", "a", "/a\n/b"];
+        for (text, pointer) in texts.iter().flat_map(|text| pointers.map(|pointer| (text, pointer)))
+        {
+            let body = Body::from_text(Bytes::from_static(text.as_bytes()), Vec::new());
+            let whole = body.value().pointer(pointer).cloned();
+            assert_eq!(body.value_at(pointer), whole, "{pointer} in {text}");
+        }
     }
 
     #[test]

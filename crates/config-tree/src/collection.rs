@@ -25,15 +25,15 @@ pub(crate) struct Member {
 /// `by_value` under each value that its body has at one of the `indexed` pointers.
 #[derive(Clone, Default)]
 pub(crate) struct Collection {
-    by_key: OrdMap<Key, Member>,
-    by_rank: OrdMap<u64, Key>,
-    indexed: Arc<[String]>,
-    by_value: OrdSet<Held>,
+    pub(crate) by_key: OrdMap<Key, Member>,
+    pub(crate) by_rank: OrdMap<u64, Key>,
+    pub(crate) indexed: Arc<[String]>,
+    pub(crate) by_value: OrdSet<Held>,
 }
 
 /// A value that a member has: the pointer's place in `indexed`, the value as JSON text, who.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Held {
+pub(crate) struct Held {
     pointer: usize,
     value: Arc<str>,
     key: Option<Key>,
@@ -80,13 +80,9 @@ impl Collection {
     }
 
     // What a body adds to `by_value`. A null or absent value is held by nobody.
-    fn held(&self, key: &Key, body: &Body) -> Vec<Held> {
-        if self.indexed.is_empty() {
-            return Vec::new();
-        }
-        let value = body.value();
+    pub(crate) fn held(&self, key: &Key, body: &Body) -> Vec<Held> {
         let at = |(pointer, path): (usize, &String)| {
-            let value = value.pointer(path).filter(|value| !value.is_null())?;
+            let value = body.value_at(path).filter(|value| !value.is_null())?;
             Some(Held { pointer, value: value.to_string().into(), key: Some(key.clone()) })
         };
         self.indexed.iter().enumerate().filter_map(at).collect()

@@ -43,11 +43,20 @@ impl TreeDigest {
     }
 
     pub(crate) fn add_body(&mut self, path: &NodePath, body: &Body) {
-        self.add(body_term(path, body));
+        self.add(body_term(path.segments(), body));
+    }
+
+    /// The same for a member, whose path nobody has to make for it.
+    pub(crate) fn add_member(&mut self, collection: &NodePath, key: &Key, body: &Body) {
+        self.add(body_term(collection.segments().iter().chain([key]), body));
+    }
+
+    pub(crate) fn add_digest(&mut self, part: Self) {
+        self.add(part.0);
     }
 
     pub(crate) fn remove_body(&mut self, path: &NodePath, body: &Body) {
-        self.subtract(body_term(path, body));
+        self.subtract(body_term(path.segments(), body));
     }
 
     pub(crate) fn add_link(&mut self, path: &NodePath, previous: Option<&Key>, key: &Key) {
@@ -67,7 +76,7 @@ impl TreeDigest {
     }
 }
 
-fn body_term(path: &NodePath, body: &Body) -> [u64; 4] {
+fn body_term<'a>(path: impl IntoIterator<Item = &'a Key>, body: &Body) -> [u64; 4] {
     let mut hasher = path_hasher(b'b', path);
     hasher.update(body.bytes());
     for reference in body.references() {
@@ -83,7 +92,7 @@ fn body_term(path: &NodePath, body: &Body) -> [u64; 4] {
 }
 
 fn link_term(path: &NodePath, previous: Option<&Key>, key: &Key) -> [u64; 4] {
-    let mut hasher = path_hasher(b'l', path);
+    let mut hasher = path_hasher(b'l', path.segments());
     hasher.update(previous.map_or("", Key::as_str).as_bytes());
     hasher.update(&[0]);
     hasher.update(key.as_str().as_bytes());
@@ -91,10 +100,10 @@ fn link_term(path: &NodePath, previous: Option<&Key>, key: &Key) -> [u64; 4] {
 }
 
 // Keys hold no control characters, so NUL separates without doubt.
-fn path_hasher(tag: u8, path: &NodePath) -> blake3::Hasher {
+fn path_hasher<'a>(tag: u8, path: impl IntoIterator<Item = &'a Key>) -> blake3::Hasher {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&[tag]);
-    for key in path.segments() {
+    for key in path {
         hasher.update(key.as_str().as_bytes());
         hasher.update(&[0]);
     }

@@ -31,6 +31,8 @@ pub mod body;
 
 mod collection;
 
+mod fill;
+
 pub mod tree;
 
 pub mod change;

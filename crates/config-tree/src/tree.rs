@@ -3,7 +3,9 @@
 //! Alongside the nodes a tree keeps two things that must never disagree with them, and therefore
 //! change in the same functions: the reverse index (who refers to a node) and the digest. All
 //! changes go through [`Tree::object_create`], [`Tree::object_replace`], [`Tree::object_delete`]
-//! and [`Tree::collection_reorder`]; [`Tree::apply`] speaks of the same four as data.
+//! and [`Tree::collection_reorder`]; [`Tree::apply`] speaks of the same four as data. Only a tree
+//! that is read back has another way, [`Tree::collection_fill`], which gives what the first of the
+//! four would.
 
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
@@ -16,6 +18,7 @@ use crate::body::{Body, Reference};
 use crate::change::Change;
 use crate::collection::Collection;
 use crate::digest::TreeDigest;
+use crate::fill::{Filled, fill, packed};
 use crate::path::{Key, NodePath};
 
 /// A whole configuration. Cloning costs a few pointers; the clones then change independently and
@@ -89,6 +92,9 @@ pub enum TreeError {
     /// A new order names other keys than the members have, or one twice.
     #[error("the new order of {0} does not name each member exactly once")]
     NotAPermutation(NodePath),
+    /// Members that come all at once are not given in ascending order of their ranks.
+    #[error("the members of {0} do not stand in the order of their ranks")]
+    NotInOrder(NodePath),
     /// The node holds something else than the change says it replaces.
     #[error("{0} holds something else than the change expects")]
     Unexpected(NodePath),
@@ -115,7 +121,7 @@ impl PartialEq for Slot {
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Edge {
+pub(crate) struct Edge {
     target: NodePath,
     referrer: Referrer,
 }
@@ -408,6 +414,43 @@ impl Tree {
         Ok(())
     }
 
+    /// Adds all members of a collection that has none, each with its key, rank and body: the tree
+    /// that [`Tree::object_create`] gives for one after the other, in a fraction of the time where
+    /// there are many. Several threads share the work.
+    ///
+    /// # Errors
+    /// There must be such a collection; ranks must ascend and no key may come twice.
+    ///
+    /// # Panics
+    /// The system has no thread to give.
+    pub fn collection_fill(
+        &mut self,
+        path: &NodePath,
+        members: Vec<(Key, u64, Body)>,
+    ) -> Result<(), TreeError> {
+        let empty = match self.get(path) {
+            Some(Node(Found::Slot(Slot::Collection(collection)))) => collection,
+            Some(_) => return Err(TreeError::WrongKind(path.clone())),
+            None => return Err(TreeError::Missing(path.clone())),
+        };
+        if let Some(key) = empty.first() {
+            return Err(TreeError::Exists(path.join(key)));
+        }
+        if !members.is_sorted_by(|(_, rank, _), (_, next, _)| rank < next) {
+            return Err(TreeError::NotInOrder(path.clone()));
+        }
+        let count = members.len();
+        let twice = |key| TreeError::Exists(path.join(&key));
+        let Filled { collection, digest, edges } = fill(path, empty, members).map_err(twice)?;
+        if let Some(Slot::Collection(place)) = find_mut(&mut self.root, path.segments()) {
+            *place = collection;
+        }
+        self.bodies += count;
+        self.digest.add_digest(digest);
+        self.edges.extend(packed(edges));
+        Ok(())
+    }
+
     /// Replaces the body of an object or a member and returns the former one.
     ///
     /// # Errors
@@ -576,7 +619,7 @@ fn collections_are_consistent(slot: &Slot) -> bool {
     }
 }
 
-fn edge(path: &NodePath, reference: &Reference) -> Edge {
+pub(crate) fn edge(path: &NodePath, reference: &Reference) -> Edge {
     let Reference { pointer, target, fragment } = reference.clone();
     Edge { target, referrer: Referrer { path: path.clone(), pointer, fragment } }
 }

@@ -226,7 +226,7 @@ fn over_http(setting: &Setting, sizes: &[usize]) -> Outcome<Report> {
         let daemon = Daemon::start(&data, &[])?;
         let row = Row::alone("start", format!("process to ready, {size} nodes"), ms(median(&took)));
         report.rows.push(match size {
-            1_000_000 => row.goal(Goal::AtMost(9_999.0)),
+            1_000_000 => row.goal(Goal::AtMost(5_000.0)),
             _ => row,
         });
         if size >= 10_000 {

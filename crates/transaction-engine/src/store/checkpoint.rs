@@ -6,24 +6,26 @@
 //! it is written beside, synced, renamed and its folder synced: under its name it is whole.
 //!
 //! The file is text, one JSON value a line, so that it can be read with any tool, and is streamed
-//! both ways, because a million bodies should not need to stand in memory twice.
+//! both ways, because a million bodies should not need to stand in memory twice. How it is read is
+//! in `checkpoint_read.rs`.
 
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Write};
+use std::io::{BufReader, BufWriter, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use blake3::{Hash, Hasher};
-use config_tree::{Key, Kind, Node, NodePath, Tree, TreeDigest};
+use config_tree::{NodePath, Tree, TreeDigest};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
+use super::checkpoint_read::{check_lines, read_lines};
 use super::folder::{create_folder, sync_folder};
-use super::layout::{FORMAT, StoredBody, parse_path};
+use super::layout::{FORMAT, StoredBody};
 use super::witness::Witness;
 use crate::failpoint::{Point, reach};
 use crate::revision::RevisionNumber;
@@ -138,8 +140,8 @@ impl CheckpointDir {
         let path = self.file(number);
         let file = File::open(&path)
             .map_err(StoreError::io(format!("open the checkpoint {}", path.display())))?;
-        let mut lines = Lines::new(BufReader::with_capacity(1 << 20, file));
-        check_lines(&mut lines, number).map_err(|problem| problem.at(&path, number))
+        check_lines(BufReader::with_capacity(1 << 20, file), number)
+            .map_err(|problem| problem.at(&path, number))
     }
 
     /// Keeps others from writing and removing files while `check` looks at them.
@@ -215,23 +217,26 @@ fn number_of(name: &str) -> Option<RevisionNumber> {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Header<'a> {
+pub(super) struct Header<'a> {
     /// The version of the format; first, and named so that the file says what it is.
-    boxwood_checkpoint: u32,
-    number: u64,
-    chain: Cow<'a, str>,
-    digest: Cow<'a, str>,
+    pub(super) boxwood_checkpoint: u32,
+    pub(super) number: u64,
+    pub(super) chain: Cow<'a, str>,
+    pub(super) digest: Cow<'a, str>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Line<'a> {
+pub(super) struct Line<'a> {
     #[serde(borrow)]
-    path: Cow<'a, str>,
+    pub(super) path: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    rank: Option<u64>,
+    pub(super) rank: Option<u64>,
     #[serde(borrow)]
-    holds: StoredBody<'a>,
+    pub(super) holds: StoredBody<'a>,
 }
+
+/// How the last line begins, and no other.
+pub(super) const TRAILER: &[u8] = b"{\"bodies\":";
 
 pub(super) fn trailer(bodies: usize, hash: Hash) -> String {
     format!("{{\"bodies\":{bodies},\"blake3\":\"{hash}\"}}\n")
@@ -316,7 +321,7 @@ impl<W: Write> Hashing<W> {
     }
 }
 
-// ===== reading =====
+// ===== what is wrong with one =====
 
 /// Why a file is of no use.
 pub(super) enum Problem {
@@ -327,6 +332,11 @@ pub(super) enum Problem {
 }
 
 impl Problem {
+    /// Something in a line, counted from 1.
+    pub(super) fn in_line(line: usize, what: impl Display) -> Self {
+        Self::Damaged(format!("line {line}: {what}"))
+    }
+
     fn at(self, file: &Path, number: RevisionNumber) -> StoreError {
         match self {
             Self::Damaged(what) => {
@@ -340,150 +350,5 @@ impl Problem {
                 StoreError::Io { doing: format!("read the checkpoint {}", file.display()), source }
             }
         }
-    }
-}
-
-fn read_header<R: BufRead>(
-    lines: &mut Lines<R>,
-    number: RevisionNumber,
-) -> Result<(Hash, TreeDigest), Problem> {
-    lines.next()?;
-    let header: Header<'_> = lines.parse()?;
-    if header.boxwood_checkpoint != FORMAT {
-        return Err(Problem::Format(header.boxwood_checkpoint));
-    }
-    if header.number != number.get() {
-        return Err(Problem::Damaged(format!("it says it is of revision {}", header.number)));
-    }
-    let chain = Hash::from_hex(header.chain.as_bytes());
-    let chain = chain.map_err(|_| lines.damaged("the chain hash is no hash"))?;
-    let digest = TreeDigest::from_hex(&header.digest);
-    Ok((chain, digest.ok_or_else(|| lines.damaged("the digest is no digest"))?))
-}
-
-fn check_lines<R: BufRead>(
-    lines: &mut Lines<R>,
-    number: RevisionNumber,
-) -> Result<(Hash, TreeDigest), Problem> {
-    let place = read_header(lines, number)?;
-    while !lines.at_trailer()? {
-        lines.parse::<Line<'_>>()?;
-    }
-    Ok(place)
-}
-
-/// Reads and checks the lines of a checkpoint.
-pub(super) fn read_lines<R: BufRead>(
-    input: R,
-    number: RevisionNumber,
-    skeleton: &Tree,
-) -> Result<Checkpoint, Problem> {
-    let mut lines = Lines::new(input);
-    let (chain, digest) = read_header(&mut lines, number)?;
-    let mut planting = Planting { tree: skeleton.clone(), parent: None };
-    let mut problem = None;
-    while !lines.at_trailer()? {
-        // A line that does not fit may be a damaged one, and only the hash at the end tells.
-        if problem.is_none() {
-            problem = lines.parse().and_then(|line| planting.place(line)).err();
-        }
-    }
-    if let Some(problem) = problem {
-        return Err(problem);
-    }
-    let tree = planting.tree;
-    if tree.digest() != digest {
-        return Err(Problem::Damaged("its bodies do not add up to its digest".into()));
-    }
-    Ok(Checkpoint { number, chain, tree })
-}
-
-/// Lines with the hash of those before the present one.
-struct Lines<R> {
-    input: R,
-    hasher: Hasher,
-    line: Vec<u8>,
-    count: usize,
-}
-
-impl<R: BufRead> Lines<R> {
-    fn new(input: R) -> Self {
-        Self { input, hasher: Hasher::new(), line: Vec::new(), count: 0 }
-    }
-
-    fn next(&mut self) -> Result<(), Problem> {
-        self.hasher.update(&self.line);
-        self.line.clear();
-        self.count += 1;
-        self.input.read_until(b'\n', &mut self.line).map_err(Problem::Io)?;
-        if self.line.is_empty() { Err(Problem::Damaged("it is cut short".into())) } else { Ok(()) }
-    }
-
-    /// Goes on to the next line; `true` when that is the right last one.
-    fn at_trailer(&mut self) -> Result<bool, Problem> {
-        let bodies = self.count - 1;
-        self.next()?;
-        if !self.line.starts_with(b"{\"bodies\":") {
-            return Ok(false);
-        }
-        // Compared as bytes, so that no bit of the trailer itself may differ.
-        let hash = self.hasher.finalize();
-        if self.line != trailer(bodies, hash).as_bytes() {
-            return Err(Problem::Damaged(format!("its hash is not {hash} as counted")));
-        }
-        match self.input.fill_buf().map_err(Problem::Io)? {
-            [] => Ok(true),
-            _ => Err(Problem::Damaged("something follows its end".into())),
-        }
-    }
-
-    fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Problem> {
-        serde_json::from_slice(&self.line).map_err(|error| self.damaged(error))
-    }
-
-    fn damaged(&self, what: impl Display) -> Problem {
-        Problem::Damaged(format!("line {}: {what}", self.count))
-    }
-}
-
-/// A tree that grows line by line.
-struct Planting {
-    tree: Tree,
-    // The parent of the last body, as text and as what it is: most bodies have the same as the
-    // one before, and then share it in memory too.
-    parent: Option<(String, NodePath, Option<Kind>)>,
-}
-
-impl Planting {
-    fn place(&mut self, line: Line<'_>) -> Result<(), Problem> {
-        let Line { path, rank, holds } = line;
-        let (parent, kind, key) = self.locate(&path).map_err(Problem::Damaged)?;
-        let path = parent.join(&key);
-        let fits = match kind {
-            Some(Kind::Folder) => rank.is_none() && self.tree.get(&path).is_none(),
-            Some(Kind::Collection) => rank.is_some(),
-            Some(Kind::Object) | None => false,
-        };
-        if !fits {
-            return Err(Problem::NoPlace(path));
-        }
-        let body = holds.into_body().map_err(Problem::Damaged)?;
-        self.tree
-            .object_create(&path, body, rank)
-            .map_err(|error| Problem::Damaged(error.to_string()))
-    }
-
-    fn locate(&mut self, path: &str) -> Result<(NodePath, Option<Kind>, Key), String> {
-        let (text, key) = path.rsplit_once('/').ok_or("a path without a slash")?;
-        let key = Key::parse(key).map_err(|error| error.to_string())?;
-        if let Some((known, parent, kind)) = &self.parent
-            && known == text
-        {
-            return Ok((parent.clone(), *kind, key));
-        }
-        let parent = parse_path(if text.is_empty() { "/" } else { text })?;
-        let kind = self.tree.get(&parent).map(Node::kind);
-        self.parent = Some((text.to_owned(), parent.clone(), kind));
-        Ok((parent, kind, key))
     }
 }

@@ -8,7 +8,8 @@
 use blake3::{Hash, Hasher};
 use config_tree::Tree;
 
-use super::checkpoint::{NotWritten, Problem, read_lines, trailer, write_lines};
+use super::checkpoint::{NotWritten, Problem, trailer, write_lines};
+use super::checkpoint_read::read_lines;
 use super::layout::{self, ChainEntry};
 use super::side::{self, SideHead};
 use super::witness::{PLACE_BYTES, Seen};

@@ -20,6 +20,7 @@ pub mod log;
 mod recover;
 
 pub mod checkpoint;
+mod checkpoint_read;
 
 pub mod side;
 

@@ -38,13 +38,8 @@ impl Tree {
         admin.get("/boxwood/v1/ready").expect(200);
         let closed = admin.get("/api/transaction").expect(200);
         assert_eq!(closed.at("/body/status"), "closed", "{closed}");
-        let info = admin.get("/api/info").expect(200);
-        let config_hash = info.at("/body/config_hash").as_str().unwrap_or_default().to_owned();
-        assert_eq!(config_hash.len(), 32, "{info}");
-
-        let mut bodies = BTreeMap::new();
-        walk(admin, "/api/configuration", &mut bodies);
-        for (path, body) in &bodies {
+        let tree = Tree::read_by(admin);
+        for (path, body) in &tree.bodies {
             let mut references = Vec::new();
             references_in(body, &mut references);
             for href in references {
@@ -56,7 +51,7 @@ impl Tree {
 
         admin.open().expect(200);
         let trap = "/api/configuration/management/snmp/trap";
-        if let Some(body) = bodies.get(trap)
+        if let Some(body) = tree.bodies.get(trap)
             && body.pointer("/version/selection") == Some(&json!("3"))
         {
             // The length of a referenced password is checked, for which it has to be opened.
@@ -67,8 +62,17 @@ impl Tree {
             assert_eq!(staged.at("/meta/changes"), "/api/transaction/changes", "{staged}");
         }
         admin.rollback().expect(200);
-        let revision = revision(admin);
-        Tree { revision, config_hash, bodies }
+        tree
+    }
+
+    /// What can be read, which a daemon that takes no further commits owes everybody too.
+    pub(crate) fn read_by(admin: &mut Client) -> Tree {
+        let info = admin.get("/api/info").expect(200);
+        let config_hash = info.at("/body/config_hash").as_str().unwrap_or_default().to_owned();
+        assert_eq!(config_hash.len(), 32, "{info}");
+        let mut bodies = BTreeMap::new();
+        walk(admin, "/api/configuration", &mut bodies);
+        Tree { revision: revision(admin), config_hash, bodies }
     }
 
     /// The body of a node that must be there.

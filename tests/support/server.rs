@@ -448,8 +448,8 @@ mod tests {
         Server::builder().binary("/bin/sh").bare().arg("-c").arg(script)
     }
 
-    const STAYS: &str = "echo log >&2; echo boxwood ready https://127.0.0.1:7; \
-                         trap 'exit 3' TERM; while :; do sleep 0.01; done";
+    const STAYS: &str = "trap 'exit 3' TERM; echo log >&2; \
+                         echo boxwood ready https://127.0.0.1:7; while :; do sleep 0.01; done";
 
     #[test]
     fn a_server_is_awaited_and_stopped() {

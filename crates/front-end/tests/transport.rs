@@ -73,6 +73,24 @@ async fn dripping_header_is_closed() {
 }
 
 #[tokio::test]
+async fn dripping_header_of_a_later_request_is_closed() {
+    let test = Test::http(Limits { header_timeout: SHORT, ..long() }).await;
+    let (mut reading, mut writing) = test.connect().await.into_split();
+    let dripping = async {
+        send(&mut writing, "GET /hello HTTP/1.1\r\nHost: box\r\n\r\n").await;
+        test.wait(|| test.echo.requests() == 1).await;
+        send(&mut writing, "GET /hello HTTP/1.1\r\nHost: box\r\nX-Drip: ").await;
+        while writing.write_all(b"x").await.is_ok() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let (answer, ()) = tokio::join!(rest(&mut reading), dripping);
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("hello"), "{answer}");
+    assert_eq!(test.echo.requests(), 1);
+}
+
+#[tokio::test]
 async fn silent_tls_connection_is_closed() {
     let test = Test::https(Limits { tls_timeout: SHORT, ..long() }).await;
     let mut client = test.connect().await;

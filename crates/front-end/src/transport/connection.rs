@@ -3,8 +3,8 @@
 //! The protocol is decided by ALPN, and clear text is HTTP/1 only. hyper-util's `auto` looks at the
 //! first bytes instead, with no timer while it waits for them, and we do not need it.
 //!
-//! hyper times the head of an HTTP/1 request and nothing else. The [`Watchdog`] does the rest for both
-//! protocols, by three facts about the connection: how many requests are being handled, since when
+//! hyper times the head of an HTTP/1 request and nothing else, with a timer that it makes for each
+//! request. The [`Watchdog`] does that and the rest for both protocols, by three facts about the connection: how many requests are being handled, since when
 //! nothing has happened, and since when the peer has taken none of our bytes. Time spent in a handler
 //! is never the client's fault and is not counted.
 //!
@@ -35,6 +35,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::body::Unread;
+use super::prompt::Prompt;
 use super::seldom::{Either, either};
 use super::{AnswerBody, Limits, RequestBody};
 
@@ -233,18 +234,11 @@ pub(crate) async fn serve<H, IO>(
             let ours = Arc::clone(&ours);
             // Taken here and not inside the future: a request counts from the moment it is known.
             let busy = ours.watchdog.request_begins();
-            async move {
-                let Ours { handler, limits, peer, stop, .. } = &*ours;
-                let unread = Unread::place_for(request.body());
-                // A client that waits to be told to go on sends nothing that could be discarded.
-                let waits = request.headers().contains_key(header::EXPECT);
-                let response = answer(&**handler, request, peer, unread.clone()).await;
-                if waits {
-                    unread.forget();
-                } else {
-                    unread.discard(limits.body_bytes.max(DISCARD_BYTES), limits.body_timeout);
-                }
-                Ok::<_, Infallible>(response.map(|body| body.held(busy, stop)))
+            let answering = async move { Ok::<_, Infallible>(ours.answer(request, busy).await) };
+            match protocol {
+                Protocol::Http1 => Prompt::begin(answering),
+                // Each has a task of its own, and must not hold up the others of its connection.
+                Protocol::Http2 => Prompt::leave(answering),
             }
         })
     };
@@ -271,12 +265,39 @@ struct Ours<H> {
     stop: watch::Receiver<bool>,
 }
 
+impl<H: Handler> Ours<H> {
+    async fn answer(
+        &self,
+        request: http::Request<Incoming>,
+        busy: Busy,
+    ) -> http::Response<AnswerBody> {
+        let unread = Unread::place_for(request.body());
+        // A client that waits to be told to go on sends nothing that could be discarded.
+        let waits = request.headers().contains_key(header::EXPECT);
+        let (head, body) = request.into_parts();
+        let request = Request {
+            head,
+            body: RequestBody::wire(body, unread.clone()),
+            peer: self.peer.clone(),
+            client_certificate: None,
+        };
+        let response = answer(&*self.handler, request, &self.peer).await;
+        if waits {
+            unread.forget();
+        } else {
+            let limits = &self.limits;
+            unread.discard(limits.body_bytes.max(DISCARD_BYTES), limits.body_timeout);
+        }
+        response.map(|body| body.held(busy, &self.stop))
+    }
+}
+
 fn http1_builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
-        // The watchdog would find these as well, for the second request on a connection rather late.
-        .header_read_timeout(limits.header_timeout)
+        // The watchdog does this, with one timer for each connection where hyper makes one for each
+        // request.
+        .header_read_timeout(None)
         // The buffer bounds an endless head, the header size bounds a complete one exactly.
         .max_buf_size(limits.head_bytes.max(LEAST_BUFFER))
         .max_header_size(limits.head_bytes)
@@ -301,17 +322,9 @@ fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
 /// Calls the handler; a panic becomes the handler's own answer to panics.
 async fn answer<H: Handler>(
     handler: &H,
-    request: http::Request<Incoming>,
+    request: Request,
     peer: &Peer,
-    unread: Unread,
 ) -> http::Response<AnswerBody> {
-    let (head, body) = request.into_parts();
-    let request = Request {
-        head,
-        body: RequestBody::wire(body, unread),
-        peer: peer.clone(),
-        client_certificate: None,
-    };
     // An async block, so that a `handle` which panics before its first await is caught as well.
     let mut handling = pin!(async { handler.handle(request).await });
     let outcome = poll_fn(|context| {
@@ -431,7 +444,8 @@ struct Activity {
     spoke: bool,
     /// Requests whose handler has not answered yet.
     in_flight: usize,
-    /// The last time a request began or was answered, or was seen reading its answer.
+    /// The last time a request was answered, or a peer was seen reading its answer; at first, since
+    /// when there is a connection.
     last: Instant,
     /// Bytes the peer took, now and when it was last looked at.
     written: u64,
@@ -465,7 +479,6 @@ impl Watchdog {
         let mut activity = self.0.lock();
         activity.spoke = true;
         activity.in_flight += 1;
-        activity.last = Instant::now();
         drop(activity);
         Busy(self.clone())
     }

@@ -64,7 +64,7 @@ impl Canned {
 }
 
 impl Handler for Canned {
-    async fn handle(&self, _: Request) -> Response<AnswerBody> {
+    async fn handle(&self, _: &mut Request) -> Response<AnswerBody> {
         self.response(AnswerBody::from)
     }
 

@@ -527,7 +527,7 @@ impl Echo {
         self.requests.load(Ordering::SeqCst)
     }
 
-    async fn answer(&self, request: Request) -> (StatusCode, Bytes) {
+    async fn answer(&self, request: &mut Request) -> (StatusCode, Bytes) {
         self.requests.fetch_add(1, Ordering::SeqCst);
         self.handlers.fetch_add(1, Ordering::SeqCst);
         let _handling = Handling(&self.handlers);
@@ -549,7 +549,8 @@ impl Echo {
             "/fields" => {
                 let fields = request.head.headers.keys().map(|name| name.as_str());
                 let fields = fields.collect::<Vec<_>>().join(" ");
-                drop(request.body.read(1000, PATIENCE).await.unwrap());
+                let body = std::mem::take(&mut request.body);
+                drop(body.read(1000, PATIENCE).await.unwrap());
                 (StatusCode::OK, fields.into())
             }
             "/echo" => self.echo(request).await,
@@ -557,8 +558,9 @@ impl Echo {
         }
     }
 
-    async fn echo(&self, request: Request) -> (StatusCode, Bytes) {
-        match request.body.read(self.limits.body_bytes, self.limits.body_timeout).await {
+    async fn echo(&self, request: &mut Request) -> (StatusCode, Bytes) {
+        let body = std::mem::take(&mut request.body);
+        match body.read(self.limits.body_bytes, self.limits.body_timeout).await {
             Ok(body) => (StatusCode::OK, body.to_vec().into()),
             Err(error) => {
                 let status = match error {
@@ -573,7 +575,7 @@ impl Echo {
 }
 
 impl Handler for Echo {
-    fn handle(&self, request: Request) -> impl Future<Output = Response<AnswerBody>> + Send {
+    fn handle(&self, request: &mut Request) -> impl Future<Output = Response<AnswerBody>> + Send {
         assert_ne!(request.head.uri.path(), "/panic", "on purpose");
         async {
             let (status, body) = self.answer(request).await;

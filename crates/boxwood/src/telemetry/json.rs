@@ -141,23 +141,13 @@ fn quoted(line: &mut String, text: &str) {
     line.push('"');
 }
 
-/// The bytes that a JSON string may not hold (RFC 8259, 7). Nearly all texts are so short that a
-/// look at each byte costs less than getting ready to look at many.
-static SPECIAL: [bool; 256] = {
-    let mut special = [false; 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        special[byte] = true;
-        byte += 1;
-    }
-    special[b'"' as usize] = true;
-    special[b'\\' as usize] = true;
-    special
-};
-
-/// Escapes what is special.
+/// Escapes what a JSON string may not hold (RFC 8259, 7).
 fn escape(line: &mut String, mut text: &str) {
-    let is_special = |byte: u8| SPECIAL[usize::from(byte)];
+    let is_special = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\');
+    // Hardly a text has any; without branches, many bytes are looked at at once.
+    if !text.bytes().fold(false, |any, byte| any | is_special(byte)) {
+        return line.push_str(text);
+    }
     while let Some(at) = text.bytes().position(is_special) {
         line.push_str(&text[..at]);
         match text.as_bytes()[at] {

@@ -110,24 +110,25 @@ impl Outlet {
 }
 
 impl<'w> MakeWriter<'w> for Outlet {
-    type Writer = Line;
+    type Writer = Line<'w>;
 
-    fn make_writer(&'w self) -> Line {
-        Line { outlet: self.clone(), at_once: true }
+    fn make_writer(&'w self) -> Line<'w> {
+        Line { outlet: self, at_once: true }
     }
 
-    fn make_writer_for(&'w self, metadata: &Metadata<'_>) -> Line {
-        Line { outlet: self.clone(), at_once: *metadata.level() <= Level::WARN }
+    fn make_writer_for(&'w self, metadata: &Metadata<'_>) -> Line<'w> {
+        Line { outlet: self, at_once: *metadata.level() <= Level::WARN }
     }
 }
 
-/// Takes one line, which comes in one piece.
-pub(super) struct Line {
-    outlet: Outlet,
+/// Takes one line, which comes in one piece. It borrows the outlet: counting who has it would be one
+/// more thing that all threads change for each line.
+pub(super) struct Line<'w> {
+    outlet: &'w Outlet,
     at_once: bool,
 }
 
-impl Write for Line {
+impl Write for Line<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.outlet.add(line, self.at_once);
         Ok(line.len())

@@ -64,7 +64,7 @@ impl Canned {
 }
 
 impl Handler for Canned {
-    async fn handle(&self, _: Request) -> Response<AnswerBody> {
+    async fn handle(&self, _: &mut Request) -> Response<AnswerBody> {
         self.response(AnswerBody::from)
     }
 
@@ -139,7 +139,7 @@ where
         let response = canned.response(Full::new);
         async move { Ok::<_, Infallible>(response) }
     });
-    // The settings of `front_end::transport`.
+    // The settings of `front_end::transport`, which has a watchdog for what hyper's timer does here.
     let limits = Limits::default();
     let mut builder = http1::Builder::new();
     builder

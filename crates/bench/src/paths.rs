@@ -134,7 +134,7 @@ impl InProcess {
     /// Has the service answer one request.
     #[must_use]
     pub fn handle(&self, head: &Parts, body: Bytes) -> Response<AnswerBody> {
-        self.runtime.block_on(self.service.handle(request(head, body)))
+        self.runtime.block_on(self.service.handle(&mut request(head, body)))
     }
 
     /// Has the service answer one request, which must succeed.

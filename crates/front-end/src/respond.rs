@@ -15,6 +15,11 @@ use crate::transport::AnswerBody;
 /// The media type of every JSON answer.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
+/// The number of the running revision, on every answer.
+const REVISION: HeaderName = HeaderName::from_static("boxwood-revision");
+/// The number of the request, on every answer.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// Keeps proxies from collecting events before they pass them on.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -73,7 +78,11 @@ impl Allow {
 }
 
 /// An answer on its way.
-pub(crate) struct Answer(Response<AnswerBody>);
+pub(crate) struct Answer {
+    response: Response<AnswerBody>,
+    /// Whether the revision is among the headers already.
+    says_revision: bool,
+}
 
 impl Answer {
     /// JSON text that was written already.
@@ -87,13 +96,29 @@ impl Answer {
         headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static("en"));
         // Answers belong to one session at one moment.
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Self(response)
+        Self { response, says_revision: false }
+    }
+
+    /// The same document again, with the headers that were kept of it.
+    pub(crate) fn again(headers: &KeptHeaders, body: impl Into<Bytes>) -> Self {
+        let mut response = Response::new(AnswerBody::from(body));
+        *response.headers_mut() = headers.0.clone();
+        Self { response, says_revision: true }
+    }
+
+    /// The headers, to be kept for the same document of a revision.
+    pub(crate) fn kept_headers(&self, revision: u64) -> KeptHeaders {
+        let mut headers = self.response.headers().clone();
+        headers.insert(REVISION, number(revision));
+        // For its place: a copy is as large as what is copied, and would grow for one more.
+        headers.insert(REQUEST_ID, number(0));
+        KeptHeaders(headers)
     }
 
     /// Server-sent events, as they come.
     pub(crate) fn events(body: AnswerBody) -> Self {
         let mut answer = Self::text(StatusCode::OK, Bytes::new());
-        *answer.0.body_mut() = body;
+        *answer.response.body_mut() = body;
         answer
             .header(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"))
             .header(X_ACCEL_BUFFERING, HeaderValue::from_static("no"))
@@ -116,26 +141,30 @@ impl Answer {
 
     /// 304 instead, without the document, for a caller who has that state already.
     pub(crate) fn unless_known(mut self, request: &HeaderMap) -> Self {
-        let tag = self.0.headers().get(header::ETAG);
+        if !request.contains_key(header::IF_NONE_MATCH) {
+            return self;
+        }
+        let tag = self.response.headers().get(header::ETAG);
         if tag.is_some_and(|tag| condition::none_match_fails(request, tag)) {
-            *self.0.status_mut() = StatusCode::NOT_MODIFIED;
-            *self.0.body_mut() = AnswerBody::default();
+            *self.response.status_mut() = StatusCode::NOT_MODIFIED;
+            *self.response.body_mut() = AnswerBody::default();
         }
         self
     }
 
     /// Sets a header; another of the same name is replaced.
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.0.headers_mut().insert(name, value);
+        self.response.headers_mut().insert(name, value);
         self
     }
 
-    /// Sets a header to a number.
-    pub(crate) fn header_number(self, name: HeaderName, value: u64) -> Self {
-        // `HeaderValue::from` keeps room to spare, which takes another allocation to share.
-        let digits = Bytes::copy_from_slice(itoa::Buffer::new().format(value).as_bytes());
-        let value = HeaderValue::from_maybe_shared(digits).unwrap_or_else(|_| value.into());
-        self.header(name, value)
+    /// Says which request this answers, and beside which revision.
+    pub(crate) fn stamp(&mut self, id: u64, running: impl FnOnce() -> u64) {
+        let headers = self.response.headers_mut();
+        headers.insert(REQUEST_ID, number(id));
+        if !self.says_revision {
+            headers.insert(REVISION, number(running()));
+        }
     }
 
     /// Sets a header to a text; one that no header can hold is left out.
@@ -148,13 +177,23 @@ impl Answer {
 
     /// What hyper sends.
     pub(crate) fn into_response(self) -> Response<AnswerBody> {
-        self.0
+        self.response
     }
 
     /// The status, for the log.
     pub(crate) fn status(&self) -> StatusCode {
-        self.0.status()
+        self.response.status()
     }
+}
+
+/// The headers of an answer to be given again: all but the request's number.
+#[derive(Debug)]
+pub(crate) struct KeptHeaders(HeaderMap);
+
+fn number(value: u64) -> HeaderValue {
+    // `HeaderValue::from` keeps room to spare, which takes another allocation to share.
+    let digits = Bytes::copy_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    HeaderValue::from_maybe_shared(digits).unwrap_or_else(|_| value.into())
 }
 
 #[cfg(test)]

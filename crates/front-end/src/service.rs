@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response, header};
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -148,13 +149,19 @@ impl Service {
         Ok(account)
     }
 
+    /// The answer to what needs neither its body nor a verb: a head that is wrong, and a document
+    /// that is asked for again.
+    fn answer_at_once(&self, head: &Parts) -> Option<Named> {
+        let Err(error) = check_head(head) else {
+            return sps::node_get_again(self, head);
+        };
+        let error = ApiError::from(error);
+        let answer = error.answer(&sps::address::canonical(head.uri.path()));
+        let error = Some((error.kind(), error.message().to_owned()));
+        Some(Named { verb: "malformed", answer, session: None, error })
+    }
+
     async fn answer(&self, request: &Request, body: RequestBody) -> Named {
-        if let Err(error) = check_head(&request.head) {
-            let error = ApiError::from(error);
-            let answer = error.answer(&sps::address::canonical(request.head.uri.path()));
-            let error = Some((error.kind(), error.message().to_owned()));
-            return Named { verb: "malformed", answer, session: None, error };
-        }
         let path = request.head.uri.path();
         match path.split('/').find(|segment| !segment.is_empty()) {
             Some("api") => sps::handle(self, request, body).await,
@@ -169,7 +176,7 @@ impl Service {
 }
 
 impl Handler for Service {
-    async fn handle(&self, mut request: Request) -> Response<AnswerBody> {
+    async fn handle(&self, request: &mut Request) -> Response<AnswerBody> {
         let body = std::mem::take(&mut request.body);
         let id = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let method = request.head.method.clone();
@@ -177,16 +184,15 @@ impl Handler for Service {
         // For the lines on the way, which are few and rarely asked for: a span costs as much as the
         // rest of a read, and the line at the end says what it would.
         let span = tracing::debug_span!("request", id);
-        let named = match span.is_disabled() {
-            true => self.answer(&request, body).await,
-            false => Box::pin(self.answer(&request, body).instrument(span)).await,
+        let at_once = span.in_scope(|| self.answer_at_once(&request.head));
+        let mut named = match at_once {
+            Some(named) => named,
+            // Apart, so that the future of a request that need not wait is small.
+            None => Box::pin(self.answer(request, body).instrument(span)).await,
         };
         line.complete(&named);
-        let Named { answer, .. } = named;
-        let mut response = answer
-            .header_number(REQUEST_ID, id)
-            .header_number(REVISION, self.engine.running_number().get())
-            .into_response();
+        named.answer.stamp(id, || self.engine.running_number().get());
+        let mut response = named.answer.into_response();
         if method == Method::HEAD {
             let length = hyper::body::Body::size_hint(response.body()).exact().unwrap_or(0);
             response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
@@ -199,10 +205,6 @@ impl Handler for Service {
         ApiError::internal().answer("/").into_response()
     }
 }
-
-/// The number of the running revision, on every answer.
-const REVISION: header::HeaderName = header::HeaderName::from_static("boxwood-revision");
-const REQUEST_ID: header::HeaderName = header::HeaderName::from_static("x-request-id");
 
 /// Writes the one line at the end of a request, also when its client hung up before.
 struct CompletionLine<'a> {
@@ -231,7 +233,9 @@ impl<'a> CompletionLine<'a> {
         // Neither is in the line where there is none.
         let (error, reason) =
             named.error.as_ref().map(|(error, why)| (*error, why.as_str())).unzip();
+        // The message as a text and not as something to format.
         tracing::info!(
+            message = "answered",
             id,
             method,
             verb,
@@ -241,7 +245,6 @@ impl<'a> CompletionLine<'a> {
             peer,
             error,
             reason,
-            "answered"
         );
     }
 }
@@ -261,9 +264,9 @@ pub(crate) fn session_token(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let in_cookies = cookies
         .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == sps::SESSION_ID)
-        .map(|(_, token)| token.trim_matches('"'));
+        .filter_map(|pair| pair.trim().strip_prefix(sps::SESSION_ID)?.strip_prefix('='))
+        .next()
+        .map(|token| token.trim_matches('"'));
     in_cookies.or_else(|| headers.get(sps::SESSION_ID).and_then(|value| value.to_str().ok()))
 }
 

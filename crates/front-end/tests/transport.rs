@@ -73,6 +73,24 @@ async fn dripping_header_is_closed() {
 }
 
 #[tokio::test]
+async fn dripping_header_of_a_later_request_is_closed() {
+    let test = Test::http(Limits { header_timeout: SHORT, ..long() }).await;
+    let (mut reading, mut writing) = test.connect().await.into_split();
+    let dripping = async {
+        send(&mut writing, "GET /hello HTTP/1.1\r\nHost: box\r\n\r\n").await;
+        test.wait(|| test.echo.requests() == 1).await;
+        send(&mut writing, "GET /hello HTTP/1.1\r\nHost: box\r\nX-Drip: ").await;
+        while writing.write_all(b"x").await.is_ok() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let (answer, ()) = tokio::join!(rest(&mut reading), dripping);
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("hello"), "{answer}");
+    assert_eq!(test.echo.requests(), 1);
+}
+
+#[tokio::test]
 async fn silent_tls_connection_is_closed() {
     let test = Test::https(Limits { tls_timeout: SHORT, ..long() }).await;
     let mut client = test.connect().await;
@@ -509,7 +527,7 @@ impl Echo {
         self.requests.load(Ordering::SeqCst)
     }
 
-    async fn answer(&self, request: Request) -> (StatusCode, Bytes) {
+    async fn answer(&self, request: &mut Request) -> (StatusCode, Bytes) {
         self.requests.fetch_add(1, Ordering::SeqCst);
         self.handlers.fetch_add(1, Ordering::SeqCst);
         let _handling = Handling(&self.handlers);
@@ -531,7 +549,8 @@ impl Echo {
             "/fields" => {
                 let fields = request.head.headers.keys().map(|name| name.as_str());
                 let fields = fields.collect::<Vec<_>>().join(" ");
-                drop(request.body.read(1000, PATIENCE).await.unwrap());
+                let body = std::mem::take(&mut request.body);
+                drop(body.read(1000, PATIENCE).await.unwrap());
                 (StatusCode::OK, fields.into())
             }
             "/echo" => self.echo(request).await,
@@ -539,8 +558,9 @@ impl Echo {
         }
     }
 
-    async fn echo(&self, request: Request) -> (StatusCode, Bytes) {
-        match request.body.read(self.limits.body_bytes, self.limits.body_timeout).await {
+    async fn echo(&self, request: &mut Request) -> (StatusCode, Bytes) {
+        let body = std::mem::take(&mut request.body);
+        match body.read(self.limits.body_bytes, self.limits.body_timeout).await {
             Ok(body) => (StatusCode::OK, body.to_vec().into()),
             Err(error) => {
                 let status = match error {
@@ -555,7 +575,7 @@ impl Echo {
 }
 
 impl Handler for Echo {
-    fn handle(&self, request: Request) -> impl Future<Output = Response<AnswerBody>> + Send {
+    fn handle(&self, request: &mut Request) -> impl Future<Output = Response<AnswerBody>> + Send {
         assert_ne!(request.head.uri.path(), "/panic", "on purpose");
         async {
             let (status, body) = self.answer(request).await;

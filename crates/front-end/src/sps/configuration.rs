@@ -1,20 +1,44 @@
 //! `/api/configuration` and below: reads, changes, order.
 
+use std::sync::Arc;
+
 use config_tree::{Body, Key, NodePath};
-use hyper::header::HeaderValue;
+use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use transaction_engine::{Operation, View};
 
-use super::Call;
 use super::document::{self, Unfinished};
 use super::kept::Kept;
+use super::{Call, Named};
 use crate::accounts::Access;
 use crate::condition::{self, Tag};
 use crate::error::ApiError;
 use crate::respond::{Allow, Answer};
+use crate::service::Service;
 use crate::sps::address::href;
 use crate::transport::RequestBody;
+
+/// The answer to a read that was made before of the same revision; `None` where it was not, or the
+/// caller does not see that revision, or may not see the node.
+pub(crate) fn node_get_again(service: &Service, head: &Parts) -> Option<Named> {
+    if head.method != Method::GET {
+        return None;
+    }
+    let kept = service.keep.find(service.engine.running_number(), head.uri.path())?;
+    let kept = kept.as_ref()?;
+    let login = service.find_login(&head.headers)?;
+    let is_seen = match service.engine.view(&login.session) {
+        View::Running(running) => running.number == kept.revision,
+        View::Staged(_) => false,
+    };
+    if !is_seen || !login.account.rights.allow(Access::Read, &kept.path) {
+        return None;
+    }
+    let text = Unfinished::finish_kept(&kept.text, service.logins.idle().as_secs());
+    let answer = Answer::again(&kept.headers, text).unless_known(&head.headers);
+    Some(Named { verb: "node_get", answer, session: Some(Arc::clone(&login.name)), error: None })
+}
 
 impl Call<'_> {
     pub(super) async fn node(
@@ -41,38 +65,23 @@ impl Call<'_> {
         let service = self.service;
         let (document, tag) = document::node(service.engine.catalog(), view.tree(), path)
             .ok_or_else(|| ApiError::not_found(self.path))?;
-        let tag = tag.value();
         let asked = self.head.uri.path();
-        if let View::Running(running) = view
-            && service.keep.wants(running.number, asked, document.text().len())
-        {
-            service.keep.put(Kept {
-                revision: running.number,
-                asked: asked.into(),
-                path: path.clone(),
-                text: document.text().into(),
-                tag: tag.clone(),
-                allow,
-            });
-        }
-        Ok(self.read(document, tag, allow))
-    }
-
-    /// The answer to a read that was made before of the same revision; `None` where it was not, or
-    /// the caller does not see that revision, or may not see the node.
-    pub(super) fn node_get_again(&self) -> Option<Answer> {
-        let login = self.login.as_ref().filter(|_| self.head.method == Method::GET)?;
-        let View::Running(running) = self.service.engine.view(&login.session) else { return None };
-        let found = self.service.keep.find(running.number, self.head.uri.path())?;
-        let kept =
-            found.as_ref().filter(|kept| login.account.rights.allow(Access::Read, &kept.path))?;
-        Some(self.read(Unfinished::from_kept(&kept.text), kept.tag.clone(), kept.allow))
-    }
-
-    fn read(&self, document: Unfinished, tag: HeaderValue, allow: Allow) -> Answer {
+        let to_keep = match view {
+            View::Running(running)
+                if service.keep.wants(running.number, asked, document.text().len()) =>
+            {
+                Some((running.number, document.text().into()))
+            }
+            _ => None,
+        };
         let text = document.finish(self.remaining_seconds());
-        let answer = Answer::text(StatusCode::OK, text).tagged(tag).allow(allow);
-        answer.unless_known(&self.head.headers)
+        let answer = Answer::text(StatusCode::OK, text).tagged(tag.value()).allow(allow);
+        if let Some((revision, text)) = to_keep {
+            let headers = answer.kept_headers(revision.get());
+            let (asked, path) = (asked.into(), path.clone());
+            service.keep.put(Kept { revision, asked, path, text, headers });
+        }
+        Ok(answer.unless_known(&self.head.headers))
     }
 
     async fn node_change(

@@ -19,17 +19,7 @@ pub(crate) struct Unfinished(Vec<u8>);
 /// What follows the seconds: the end of `meta` and of the document.
 const END: &[u8] = b",\"transaction\":\"/api/transaction\"}}";
 
-/// The digits of any number of seconds.
-const SECONDS: usize = 20;
-
 impl Unfinished {
-    /// One that was kept.
-    pub(crate) fn from_kept(text: &[u8]) -> Self {
-        let mut copy = Vec::with_capacity(text.len() + SECONDS + END.len());
-        copy.extend_from_slice(text);
-        Self(copy)
-    }
-
     /// What there is, to be kept.
     pub(crate) fn text(&self) -> &[u8] {
         &self.0
@@ -41,6 +31,12 @@ impl Unfinished {
         text.extend_from_slice(itoa::Buffer::new().format(remaining_seconds).as_bytes());
         text.extend_from_slice(END);
         text
+    }
+
+    /// The same of a text that is kept.
+    pub(crate) fn finish_kept(text: &[u8], remaining_seconds: u64) -> Vec<u8> {
+        let mut digits = itoa::Buffer::new();
+        [text, digits.format(remaining_seconds).as_bytes(), END].concat()
     }
 }
 

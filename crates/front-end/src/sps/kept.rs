@@ -13,10 +13,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::{ArcSwapOption, Guard};
 use config_tree::NodePath;
-use hyper::header::HeaderValue;
 use transaction_engine::RevisionNumber;
 
-use crate::respond::Allow;
+use crate::respond::KeptHeaders;
 
 const PLACES: usize = 1024;
 
@@ -34,8 +33,7 @@ pub(crate) struct Kept {
     pub(crate) path: NodePath,
     /// The document, unfinished.
     pub(crate) text: Box<[u8]>,
-    pub(crate) tag: HeaderValue,
-    pub(crate) allow: Allow,
+    pub(crate) headers: KeptHeaders,
 }
 
 /// The places.
@@ -88,7 +86,10 @@ impl Keep {
 
 #[cfg(test)]
 mod tests {
+    use hyper::StatusCode;
+
     use super::*;
+    use crate::respond::Answer;
 
     fn kept(revision: u64, asked: &str, bytes: usize) -> Kept {
         Kept {
@@ -96,8 +97,7 @@ mod tests {
             asked: asked.into(),
             path: NodePath::root(),
             text: vec![b'x'; bytes].into(),
-            tag: HeaderValue::from_static("\"x\""),
-            allow: Allow::GET,
+            headers: Answer::text(StatusCode::OK, "").kept_headers(revision),
         }
     }
 

@@ -33,6 +33,7 @@ use crate::session::Login;
 use crate::transport::{Peer, Request, RequestBody};
 
 pub(crate) use authentication::{Credentials, SESSION_ID, basic};
+pub(crate) use configuration::node_get_again;
 pub(crate) use info::config_hash;
 pub(crate) use kept::Keep;
 use route::{Route, RouteError};
@@ -63,9 +64,6 @@ pub(crate) async fn handle(service: &Service, request: &Request, body: RequestBo
     let login = service.find_login(&head.headers);
     let session = login.as_ref().map(|login| Arc::clone(&login.name));
     let call = Call { service, head, peer, path: &path, login };
-    if let Some(answer) = call.node_get_again() {
-        return Named { verb: "node_get", answer, session, error: None };
-    }
     let (verb, outcome) = match Route::parse(head.uri.path()) {
         Ok(route) => (route::verb(&route, &head.method), call.dispatch(route, body).await),
         Err(RouteError::Undecodable) => ("undecodable", Err(ApiError::bad_path())),

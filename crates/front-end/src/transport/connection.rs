@@ -3,8 +3,8 @@
 //! The protocol is decided by ALPN, and clear text is HTTP/1 only. hyper-util's `auto` looks at the
 //! first bytes instead, with no timer while it waits for them, and we do not need it.
 //!
-//! hyper times the head of an HTTP/1 request and nothing else. The [`Watchdog`] does the rest for both
-//! protocols, by three facts about the connection: how many requests are being handled, since when
+//! hyper times the head of an HTTP/1 request and nothing else, with a timer that it makes for each
+//! request. The [`Watchdog`] does that and the rest for both protocols, by three facts about the connection: how many requests are being handled, since when
 //! nothing has happened, and since when the peer has taken none of our bytes. Time spent in a handler
 //! is never the client's fault and is not counted.
 //!
@@ -24,7 +24,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::http::{self, HeaderMap, Method, Version, header, request::Parts};
+use hyper::http::{self, Method, Version, header, request::Parts};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -35,6 +35,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::body::Unread;
+use super::prompt::Prompt;
 use super::seldom::{Either, either};
 use super::{AnswerBody, Limits, RequestBody};
 
@@ -58,11 +59,15 @@ const READING_BYTES: u64 = 4 * 1024;
 
 /// What answers requests.
 pub trait Handler: Send + Sync + 'static {
-    /// Answers one request.
+    /// Answers one request. It is lent, since it is large and would be moved from future to future;
+    /// whoever reads the body takes it out.
     ///
     /// The future is dropped when the client goes away and when draining takes too long, so a change
     /// that must be whole has to happen between two `await`s or on a thread of its own.
-    fn handle(&self, request: Request) -> impl Future<Output = http::Response<AnswerBody>> + Send;
+    fn handle(
+        &self,
+        request: &mut Request,
+    ) -> impl Future<Output = http::Response<AnswerBody>> + Send;
 
     /// The answer to a request whose [`handle`](Self::handle) panicked.
     fn panicked(&self) -> http::Response<AnswerBody>;
@@ -127,35 +132,36 @@ pub enum HeadError {
 /// the pair stands here so that another version of hyper which hands both on does not open the gap.
 pub fn check_head(head: &Parts) -> Result<(), HeadError> {
     let http1 = head.version <= Version::HTTP_11;
-    check_host(head)?;
-    let stated = head.headers.contains_key(header::CONTENT_LENGTH);
-    let chunked = head.headers.contains_key(header::TRANSFER_ENCODING);
+    let (mut hosts, mut stated, mut chunked, mut expects_more) = (0, false, false, false);
+    // One pass costs less than looking for each of them.
+    for (name, value) in &head.headers {
+        match name {
+            name if name == header::HOST => hosts += 1,
+            name if name == header::CONTENT_LENGTH => stated = true,
+            name if name == header::TRANSFER_ENCODING => chunked = true,
+            name if name == header::EXPECT => {
+                expects_more |= !value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+            }
+            _ => {}
+        }
+    }
+    match hosts {
+        // HTTP/2 names the host in `:authority`, HTTP/1.0 need not name it at all.
+        0 if head.version == Version::HTTP_11 => return Err(HeadError::HostMissing),
+        0 | 1 => {}
+        _ => return Err(HeadError::HostRepeated),
+    }
     if stated && chunked {
         return Err(HeadError::LengthAmbiguous);
     }
-    check_expectation(&head.headers)?;
+    if expects_more {
+        return Err(HeadError::ExpectationUnknown);
+    }
     let needs_length = head.method == Method::POST || head.method == Method::PUT;
     if http1 && needs_length && !stated && !chunked {
         return Err(HeadError::LengthRequired);
     }
     Ok(())
-}
-
-/// HTTP/2 names the host in `:authority`, HTTP/1.0 need not name it at all.
-fn check_host(head: &Parts) -> Result<(), HeadError> {
-    match head.headers.get_all(header::HOST).iter().count() {
-        0 if head.version == Version::HTTP_11 => Err(HeadError::HostMissing),
-        0 | 1 => Ok(()),
-        _ => Err(HeadError::HostRepeated),
-    }
-}
-
-fn check_expectation(headers: &HeaderMap) -> Result<(), HeadError> {
-    let known = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
-    match headers.get_all(header::EXPECT).iter().all(known) {
-        true => Ok(()),
-        false => Err(HeadError::ExpectationUnknown),
-    }
 }
 
 /// How much of a refused body is read and dropped at least, so that its sender sees the refusal.
@@ -233,18 +239,16 @@ pub(crate) async fn serve<H, IO>(
             let ours = Arc::clone(&ours);
             // Taken here and not inside the future: a request counts from the moment it is known.
             let busy = ours.watchdog.request_begins();
-            async move {
-                let Ours { handler, limits, peer, stop, .. } = &*ours;
-                let unread = Unread::place_for(request.body());
-                // A client that waits to be told to go on sends nothing that could be discarded.
-                let waits = request.headers().contains_key(header::EXPECT);
-                let response = answer(&**handler, request, peer, unread.clone()).await;
-                if waits {
-                    unread.forget();
-                } else {
-                    unread.discard(limits.body_bytes.max(DISCARD_BYTES), limits.body_timeout);
-                }
-                Ok::<_, Infallible>(response.map(|body| body.held(busy, stop)))
+            let mut received = ours.received(request);
+            let answering = async move {
+                // Lent: what a future is given by value is in it twice.
+                let response = ours.answer(&mut received.request).await;
+                Ok::<_, Infallible>(ours.answered(received, response, busy))
+            };
+            match protocol {
+                Protocol::Http1 => Prompt::begin(answering),
+                // Each has a task of its own, and must not hold up the others of its connection.
+                Protocol::Http2 => Prompt::leave(answering),
             }
         })
     };
@@ -271,12 +275,70 @@ struct Ours<H> {
     stop: watch::Receiver<bool>,
 }
 
+/// A request, and where what was not read of its body goes.
+struct Received {
+    request: Request,
+    unread: Unread,
+}
+
+impl<H: Handler> Ours<H> {
+    fn received(&self, request: http::Request<Incoming>) -> Received {
+        let (head, body) = request.into_parts();
+        let unread = Unread::place_for(&body);
+        let body = RequestBody::wire(body, unread.clone());
+        let request = Request { head, body, peer: self.peer.clone(), client_certificate: None };
+        Received { request, unread }
+    }
+
+    /// Calls the handler; a panic becomes the handler's own answer to panics.
+    async fn answer(&self, request: &mut Request) -> http::Response<AnswerBody> {
+        // An async block, so that a `handle` which panics before its first await is caught as well.
+        let mut handling = pin!(async { self.handler.handle(request).await });
+        let outcome = poll_fn(|context| {
+            // Unwind safety: the future is not polled again after a panic, and what it shares with
+            // the rest of the process sits behind parking_lot locks, which a panic releases.
+            match catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(context))) {
+                Ok(poll) => poll.map(Some),
+                Err(_) => Poll::Ready(None),
+            }
+        })
+        .await;
+        match outcome {
+            Some(response) => response,
+            None => {
+                tracing::error!(peer = %self.peer, "a request handler panicked");
+                self.handler.panicked()
+            }
+        }
+    }
+
+    fn answered(
+        &self,
+        received: Received,
+        response: http::Response<AnswerBody>,
+        busy: Busy,
+    ) -> http::Response<AnswerBody> {
+        let Received { request, unread } = received;
+        // A client that waits to be told to go on sends nothing that could be discarded.
+        let waits = request.head.headers.contains_key(header::EXPECT);
+        // With it goes its body, and what is left of that to where it can be discarded.
+        drop(request);
+        if waits {
+            unread.forget();
+        } else {
+            let limits = &self.limits;
+            unread.discard(limits.body_bytes.max(DISCARD_BYTES), limits.body_timeout);
+        }
+        response.map(|body| body.held(busy, &self.stop))
+    }
+}
+
 fn http1_builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
-        // The watchdog would find these as well, for the second request on a connection rather late.
-        .header_read_timeout(limits.header_timeout)
+        // The watchdog does this, with one timer for each connection where hyper makes one for each
+        // request.
+        .header_read_timeout(None)
         // The buffer bounds an endless head, the header size bounds a complete one exactly.
         .max_buf_size(limits.head_bytes.max(LEAST_BUFFER))
         .max_header_size(limits.head_bytes)
@@ -296,40 +358,6 @@ fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
         .max_pending_accept_reset_streams(HTTP2_RESETS.0)
         .max_local_error_reset_streams(HTTP2_RESETS.1);
     builder
-}
-
-/// Calls the handler; a panic becomes the handler's own answer to panics.
-async fn answer<H: Handler>(
-    handler: &H,
-    request: http::Request<Incoming>,
-    peer: &Peer,
-    unread: Unread,
-) -> http::Response<AnswerBody> {
-    let (head, body) = request.into_parts();
-    let request = Request {
-        head,
-        body: RequestBody::wire(body, unread),
-        peer: peer.clone(),
-        client_certificate: None,
-    };
-    // An async block, so that a `handle` which panics before its first await is caught as well.
-    let mut handling = pin!(async { handler.handle(request).await });
-    let outcome = poll_fn(|context| {
-        // Unwind safety: the future is not polled again after a panic, and what it shares with the
-        // rest of the process sits behind parking_lot locks, which a panic releases.
-        match catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(context))) {
-            Ok(poll) => poll.map(Some),
-            Err(_) => Poll::Ready(None),
-        }
-    })
-    .await;
-    match outcome {
-        Some(response) => response,
-        None => {
-            tracing::error!(%peer, "a request handler panicked");
-            handler.panicked()
-        }
-    }
 }
 
 /// How a connection ended.
@@ -431,7 +459,8 @@ struct Activity {
     spoke: bool,
     /// Requests whose handler has not answered yet.
     in_flight: usize,
-    /// The last time a request began or was answered, or was seen reading its answer.
+    /// The last time a request was answered, or a peer was seen reading its answer; at first, since
+    /// when there is a connection.
     last: Instant,
     /// Bytes the peer took, now and when it was last looked at.
     written: u64,
@@ -465,7 +494,6 @@ impl Watchdog {
         let mut activity = self.0.lock();
         activity.spoke = true;
         activity.in_flight += 1;
-        activity.last = Instant::now();
         drop(activity);
         Busy(self.clone())
     }

@@ -8,8 +8,8 @@
 //! |---|---|---|
 //! | too many connections, or too many from one address | closed at once, counted | `listener` |
 //! | connects to a TLS port and says nothing | `tls_timeout` | `listener` |
-//! | sends no request, or idles between two | `header_timeout` | `connection` |
-//! | drips its header, sends too much of it | hyper's header timeout and sizes | `connection` |
+//! | sends no request, drips its header, idles between two | `header_timeout` | `connection` |
+//! | sends too much of a header | hyper's sizes | `connection` |
 //! | stalls or overfills its body | `body_timeout`, `body_bytes` | `body` |
 //! | does not read the answer | `body_timeout` without one byte taken | `connection` |
 //! | does not read one stream among others | its feeder gives up | `answer` |
@@ -29,6 +29,7 @@ mod tls;
 pub use tls::{CertificateSlot, SelfSigned, TlsError, self_signed};
 
 mod connection;
+mod prompt;
 mod seldom;
 pub use connection::{Handler, HeadError, Peer, Request, check_head};
 

@@ -16,8 +16,9 @@ use tracing_subscriber::fmt::MakeWriter;
 /// How long a line waits for others at most.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// So many bytes do not wait for more: what is written soon is still in the processor's cache.
-const ENOUGH_BYTES: usize = 32 << 10;
+/// So many bytes do not wait for more. Not fewer, because waking the thread that writes costs more,
+/// on busy processors, than everything else about a line: at full speed it wakes every [`PAUSE`].
+const ENOUGH_BYTES: usize = 256 << 10;
 
 /// So many bytes wait before those who log wait too.
 const WAITING_BYTES: usize = 1 << 20;

@@ -139,7 +139,7 @@ where
         let response = canned.response(Full::new);
         async move { Ok::<_, Infallible>(response) }
     });
-    // The settings of `front_end::transport`.
+    // The settings of `front_end::transport`, which has a watchdog for what hyper's timer does here.
     let limits = Limits::default();
     let mut builder = http1::Builder::new();
     builder

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Setting;
 use crate::Outcome;
@@ -12,6 +13,10 @@ use crate::timing::{median, most};
 
 const PATH: &str = "/api/configuration/management/email";
 const CONNECTIONS: usize = 32;
+
+/// Into so many a round is cut: the machine is not the same from one second to the next, and servers
+/// are compared that were asked one right after the other.
+const SLICES: usize = 4;
 
 struct Server {
     daemon: Daemon,
@@ -77,29 +82,39 @@ fn capture(target: Target) -> Outcome<(Vec<u8>, Plan)> {
 }
 
 fn turns(setting: &Setting, servers: &mut [Server], tls: bool) -> Outcome<()> {
-    for round in 0..=setting.rounds() {
+    for server in servers.iter_mut() {
+        // Warms up.
+        load::run(server.target(tls), &server.plan, CONNECTIONS, setting.round())?;
+        server.per_second.clear();
+        server.cpu_us.clear();
+        server.p50_us.clear();
+        server.p99_us.clear();
+    }
+    for _ in 0..setting.rounds() * SLICES {
         for server in servers.iter_mut() {
-            if round == 0 {
-                server.per_second.clear();
-                server.cpu_us.clear();
-                server.p50_us.clear();
-                server.p99_us.clear();
-            }
-            let daemon = &server.daemon;
-            let target = if tls { daemon.secure } else { daemon.clear };
-            let before = daemon.cpu_seconds()?;
-            let load = load::run(target, &server.plan, CONNECTIONS, setting.round())?;
-            let cpu = daemon.cpu_seconds()? - before;
-            // The first round warms up.
-            if round > 0 {
-                server.per_second.push(load.per_second());
-                server.cpu_us.push(cpu * 1e6 / load.latencies.len() as f64);
-                server.p50_us.push(load.latencies.p50_us());
-                server.p99_us.push(load.latencies.quantile_us(0.99));
-            }
+            server.take(tls, setting.round() / SLICES as u32)?;
         }
+        // Nobody always comes after the same one.
+        servers.reverse();
     }
     Ok(())
+}
+
+impl Server {
+    fn target(&self, tls: bool) -> Target {
+        if tls { self.daemon.secure } else { self.daemon.clear }
+    }
+
+    fn take(&mut self, tls: bool, time: Duration) -> Outcome<()> {
+        let before = self.daemon.cpu_seconds()?;
+        let load = load::run(self.target(tls), &self.plan, CONNECTIONS, time)?;
+        let cpu = self.daemon.cpu_seconds()? - before;
+        self.per_second.push(load.per_second());
+        self.cpu_us.push(cpu * 1e6 / load.latencies.len() as f64);
+        self.p50_us.push(load.latencies.p50_us());
+        self.p99_us.push(load.latencies.quantile_us(0.99));
+        Ok(())
+    }
 }
 
 fn rows(part: &'static str, servers: &[Server; 4], bytes: usize) -> Vec<Row> {

@@ -26,39 +26,23 @@
 //! ```
 
 mod catalog;
-
-mod endpoint;
-
-mod schema;
-
-mod factory;
-
-mod layers;
-
-mod lower;
-
-mod check;
-
-mod rules;
-
-mod violation;
-
-mod parse;
-
-mod yaml;
-
-mod embedded;
-
-mod page;
-
-mod format;
-
 mod certificate;
-
-mod suggest;
-
+mod check;
+mod embedded;
+mod endpoint;
+mod factory;
+mod format;
+mod layers;
+mod lower;
+mod page;
+mod parse;
+mod rules;
 #[cfg(test)]
 mod samples;
+mod schema;
+mod suggest;
+mod violation;
+mod yaml;
 
 pub use catalog::{Catalog, Mint, unwrapped};
 pub use check::Checked;

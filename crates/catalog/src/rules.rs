@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use config_tree::{Body, Change, Key, NodePath, Reference, Referrer, Tree};
+use config_tree::{Body, Change, Key, NodePath, Reference, Referrer, Tree, pointer};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -252,7 +252,7 @@ fn unique_members<'c>(
 
 /// The place of a top member as a JSON Pointer.
 pub(crate) fn pointer_to(name: &str) -> String {
-    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+    format!("/{}", pointer::escape(name))
 }
 
 fn violation(path: &NodePath, pointer: &str, rule: &'static str, message: String) -> Violation {

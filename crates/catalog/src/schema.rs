@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use config_tree::{Key, NodePath};
+use config_tree::{Key, NodePath, pointer};
 use regex::Regex;
 use serde_json::{Map, Number, Value};
 
@@ -372,8 +372,7 @@ impl Schema {
     /// The reference rules that may apply at a JSON Pointer.
     pub(crate) fn references_at(&self, pointer: &str) -> Vec<&ReferenceRule> {
         let mut schemas = vec![self];
-        for step in pointer.split('/').skip(1) {
-            let step = step.replace("~1", "/").replace("~0", "~");
+        for step in pointer::steps(pointer) {
             schemas = schemas.into_iter().flat_map(|schema| schema.children(&step)).collect();
         }
         schemas.into_iter().filter_map(|schema| schema.reference.as_deref()).collect()

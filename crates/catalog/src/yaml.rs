@@ -123,8 +123,7 @@ impl Node {
     pub(crate) fn line_at(&self, pointer: &str) -> usize {
         let mut node = self;
         let mut line = self.line;
-        for step in pointer.split('/').skip(1) {
-            let step = step.replace("~1", "/").replace("~0", "~");
+        for step in config_tree::pointer::steps(pointer) {
             let next = match &node.data {
                 Data::List(items) => {
                     step.parse().ok().and_then(|i: usize| items.get(i)).map(|n| (n, n.line))

@@ -14,6 +14,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::path::NodePath;
+use crate::pointer;
 
 /// A place in a body that names another node.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -95,7 +96,7 @@ impl Body {
         match (pointer.strip_prefix('/'), members) {
             (Some(steps), Ok(members)) => {
                 let end = steps.find('/').unwrap_or(steps.len());
-                let name = steps[..end].replace("~1", "/").replace("~0", "~");
+                let name = pointer::unescape(&steps[..end]);
                 let member: Value = serde_json::from_str(members.get(&*name)?.get()).ok()?;
                 member.pointer(&steps[end..]).cloned()
             }

@@ -25,21 +25,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub mod path;
-
 pub mod body;
-
-mod collection;
-
-mod fill;
-
-pub mod tree;
-
 pub mod change;
-
+mod collection;
 mod compare;
-
 pub mod digest;
+mod fill;
+pub mod path;
+pub mod pointer;
+pub mod tree;
 
 pub use body::{Body, Reference, Shown};
 pub use change::{Change, changes_between, invert};

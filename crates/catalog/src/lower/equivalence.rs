@@ -468,7 +468,7 @@ fn places(value: &Value, pointer: String, found: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
             for (name, value) in members {
-                let name = name.replace('~', "~0").replace('/', "~1");
+                let name = config_tree::pointer::escape(name);
                 places(value, format!("{pointer}/{name}"), found);
             }
         }

@@ -9,7 +9,7 @@
 //!    when it fails. The answer for those who ask again, and that a commit awaits its
 //!    confirmation, are in the same batch.
 //! 3. visible: `running` points to the new revision.
-//! 4. acted upon: [`Applier::apply`], which cannot fail; feeds are woken.
+//! 4. acted upon: [`Applier::apply`](crate::Applier::apply), which cannot fail; feeds are woken.
 //! 5. acknowledged: the session's transaction ends, its lock is released, the answer is given.
 //!
 //! A thread and not a lock, because a client that hangs up must not stop a commit half-way, and
@@ -22,68 +22,27 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use config_tree::Change;
 use parking_lot::Mutex;
 
-use crate::confirm::{Confirmation, hash};
-use crate::engine::{Revision, Shared};
-use crate::error::{Error, Refusal, chain};
-use crate::failpoint::{Point, reach};
+use crate::committed::{CommitOptions, Committed};
+use crate::confirmation::{Confirmation, hash};
+use crate::error::Error;
 use crate::prepare::{Prepared, prepare};
 use crate::retention::is_due;
-use crate::retry::{Idempotency, unchanged};
-use crate::revision::{RevisionNumber, RevisionRecord, Timestamp};
+use crate::retry::unchanged;
+use crate::revision::{Revision, RevisionNumber, RevisionRecord, Timestamp};
 use crate::session::{Session, State};
-use crate::store::{Awaiting, SideChange, StoreError};
+use crate::shared::Shared;
+use crate::store::failpoint::{Point, reach};
+use crate::store::{Awaiting, MetadataChange, StoreError, chain};
 use crate::transaction::OpenTransaction;
 
 /// At most so many commits share a sync, so that the first of them does not wait for ever.
-const BATCH: usize = 64;
+const COMMITS_PER_SYNC: usize = 64;
 
 /// Nothing wakes the writer when the clock is set, so it looks at it now and then while a commit
 /// awaits its confirmation.
-const LOOK: Duration = Duration::from_secs(10);
-
-/// Something that acts on commits, such as the listener whose certificate is in the tree.
-pub trait Applier: Send + Sync {
-    /// Whether the next revision could be followed. Nothing may be done yet: a plan asks too.
-    ///
-    /// # Errors
-    /// What is in the way; the commit is refused.
-    fn prepare(&self, next: &Revision, changes: &[Change]) -> Result<(), Refusal>;
-
-    /// Follows a revision that is durable and visible. Also called once at start with the head
-    /// and no changes. There is nothing left to refuse, hence no result.
-    fn apply(&self, revision: &Revision, changes: &[Change]);
-}
-
-/// How a commit is to be made. A plain message is one of these too.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CommitOptions {
-    /// Why, in the author's words.
-    pub message: Option<String>,
-    /// By what the request is recognised when it is sent again.
-    pub idempotency: Option<Idempotency>,
-    /// In what time the commit is to be confirmed, lest it be undone.
-    pub confirm_within: Option<Duration>,
-}
-
-impl From<Option<String>> for CommitOptions {
-    fn from(message: Option<String>) -> Self {
-        Self { message, ..Self::default() }
-    }
-}
-
-/// What a commit led to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Committed {
-    /// The revision that holds the changes; the running one where there were none.
-    pub number: RevisionNumber,
-    /// How many nodes changed.
-    pub changes: usize,
-    /// How it is to be confirmed, where that was asked for and something changed.
-    pub confirmation: Option<Confirmation>,
-}
+const CLOCK_POLL: Duration = Duration::from_secs(10);
 
 pub(crate) struct Request {
     pub(crate) session: Arc<Session>,
@@ -94,7 +53,7 @@ pub(crate) struct Request {
 
 enum Message {
     Commit(Request),
-    Task(Box<dyn FnOnce(&mut Work) + Send>),
+    Task(Box<dyn FnOnce(&mut Committer) + Send>),
     Stop,
 }
 
@@ -113,7 +72,7 @@ impl WriterQueue {
     /// Does something on the writer's thread, between two batches, and waits for it.
     pub(crate) fn call<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Work) -> Result<T, Error> + Send + 'static,
+        work: impl FnOnce(&mut Committer) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (answer, answered) = sync_channel(1);
         let task = Message::Task(Box::new(move |writer| {
@@ -132,7 +91,7 @@ impl Writer {
     /// `nudge` is told when there is something for the background to do.
     pub(crate) fn start(shared: Arc<Shared>, nudge: SyncSender<()>) -> Result<Self, Error> {
         let (queue, waiting) = channel();
-        let work = Work { shared: Arc::clone(&shared), nudge, held: None, retry: None };
+        let work = Committer { shared: Arc::clone(&shared), nudge, held: None, retry: None };
         let thread = std::thread::Builder::new()
             .name("boxwood-writer".to_owned())
             .spawn(move || work.run(&waiting))
@@ -146,7 +105,7 @@ impl Writer {
 
     pub(crate) fn call<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Work) -> Result<T, Error> + Send + 'static,
+        work: impl FnOnce(&mut Committer) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         self.queue.call(work)
     }
@@ -180,11 +139,11 @@ struct Ready {
     committed: Committed,
     // None where nothing changed: it is answered with the others, as it may stand on one of them.
     revision: Option<(Arc<Revision>, RevisionRecord)>,
-    side: Vec<SideChange>,
+    metadata: Vec<MetadataChange>,
 }
 
 /// The writer thread's own.
-pub(crate) struct Work {
+pub(crate) struct Committer {
     pub(crate) shared: Arc<Shared>,
     nudge: SyncSender<()>,
     // What came after the commits of a batch, and is done next.
@@ -195,7 +154,7 @@ pub(crate) struct Work {
 
 // ===== the thread =====
 
-impl Work {
+impl Committer {
     fn run(mut self, waiting: &Receiver<Message>) {
         loop {
             self.expire_in_time();
@@ -225,7 +184,7 @@ impl Work {
     fn next(&mut self, waiting: &Receiver<Message>) -> Result<Message, RecvTimeoutError> {
         match (self.held.take(), self.time_left()) {
             (Some(held), _) => Ok(held),
-            (None, Some(left)) => waiting.recv_timeout(left.min(LOOK)),
+            (None, Some(left)) => waiting.recv_timeout(left.min(CLOCK_POLL)),
             (None, None) => waiting.recv().map_err(|_| RecvTimeoutError::Disconnected),
         }
     }
@@ -246,14 +205,14 @@ impl Work {
         }
         if let Err(error) = contained(|| self.expire()) {
             tracing::error!(error = chain(&error), "an unconfirmed commit could not be undone");
-            self.retry = Some(self.shared.clock.now().plus(LOOK));
+            self.retry = Some(self.shared.clock.now().plus(CLOCK_POLL));
         }
     }
 
     // The commits that are waiting already, up to something else.
     fn collect(&mut self, first: Request, waiting: &Receiver<Message>) -> VecDeque<Request> {
         let mut requests = VecDeque::from([first]);
-        while requests.len() < BATCH
+        while requests.len() < COMMITS_PER_SYNC
             && let Ok(message) = waiting.try_recv()
         {
             match message {
@@ -270,7 +229,7 @@ impl Work {
 
 // ===== commits =====
 
-impl Work {
+impl Committer {
     fn commit_all(&mut self, mut requests: VecDeque<Request>) {
         while !requests.is_empty() {
             let ready = self.take_batch(&mut requests);
@@ -331,8 +290,8 @@ impl Work {
 
     fn unchanged(&self, tip: &Revision, request: Request) -> Ready {
         let committed = unchanged(tip.number);
-        let side = self.side(&request, &committed, tip);
-        Ready { request, committed, revision: None, side }
+        let metadata = self.metadata(&request, &committed, tip);
+        Ready { request, committed, revision: None, metadata }
     }
 
     fn ready(&self, request: Request, prepared: Prepared) -> Ready {
@@ -352,15 +311,20 @@ impl Work {
             changes,
             digest: revision.tree.digest(),
         };
-        let side = self.side(&request, &committed, &revision);
-        Ready { request, committed, revision: Some((Arc::new(revision), record)), side }
+        let metadata = self.metadata(&request, &committed, &revision);
+        Ready { request, committed, revision: Some((Arc::new(revision), record)), metadata }
     }
 
     // What is written beside the revision.
-    fn side(&self, request: &Request, committed: &Committed, at: &Revision) -> Vec<SideChange> {
+    fn metadata(
+        &self,
+        request: &Request,
+        committed: &Committed,
+        at: &Revision,
+    ) -> Vec<MetadataChange> {
         let awaiting = committed.confirmation.as_ref().map(|Confirmation { token, until }| {
             let token = hash(token.as_str());
-            SideChange::Await(Awaiting { number: committed.number, until: *until, token })
+            MetadataChange::Await(Awaiting { number: committed.number, until: *until, token })
         });
         let user = request.session.user();
         let answer =
@@ -373,16 +337,16 @@ impl Work {
     fn make_durable(&mut self, mut ready: Vec<Ready>) {
         let mut records = Vec::with_capacity(ready.len());
         let mut revisions = Vec::with_capacity(ready.len());
-        let mut side = Vec::new();
+        let mut metadata = Vec::new();
         for one in &mut ready {
-            side.append(&mut one.side);
+            metadata.append(&mut one.metadata);
             revisions.push(one.revision.take().map(|(revision, record)| {
                 records.push(record);
                 revision
             }));
         }
         reach(Point::CommitChecked);
-        match self.write(&records, side) {
+        match self.write(&records, metadata) {
             Ok(()) => {
                 reach(Point::CommitDurable);
                 let mut records = records.into_iter();
@@ -415,9 +379,13 @@ impl Work {
     }
 
     // A panic in there poisons the log as an error does.
-    fn write(&self, records: &[RevisionRecord], side: Vec<SideChange>) -> Result<(), Error> {
+    fn write(
+        &self,
+        records: &[RevisionRecord],
+        metadata: Vec<MetadataChange>,
+    ) -> Result<(), Error> {
         let now = self.shared.clock.now();
-        contained(|| self.shared.log.commit(records, side, Some(now)).map_err(Error::Store))
+        contained(|| self.shared.log.commit(records, metadata, Some(now)).map_err(Error::Store))
     }
 
     fn publish(&self, revision: Arc<Revision>, record: RevisionRecord) {
@@ -440,18 +408,18 @@ impl Work {
         &mut self,
         revision: Arc<Revision>,
         record: RevisionRecord,
-        side: Vec<SideChange>,
+        metadata: Vec<MetadataChange>,
     ) -> Result<RevisionNumber, Error> {
         let number = revision.number;
         reach(Point::UndoPrepared);
-        self.write(std::slice::from_ref(&record), side)?;
+        self.write(std::slice::from_ref(&record), metadata)?;
         reach(Point::UndoDurable);
         self.publish(revision, record);
         Ok(number)
     }
 
     /// Changes what is kept beside revisions.
-    pub(crate) fn change_side(&mut self, changes: Vec<SideChange>) -> Result<(), Error> {
+    pub(crate) fn change_metadata(&mut self, changes: Vec<MetadataChange>) -> Result<(), Error> {
         self.write(&[], changes)
     }
 }
@@ -476,7 +444,7 @@ fn acknowledge(shared: &Shared, request: Request, committed: Committed) {
     let ended = matches!(&*state, State::Committing { ended: true, .. });
     *state = if ended { State::Ended } else { State::Closed };
     drop(state);
-    shared.desk.release(&session);
+    shared.exclusive_lock.release(session.id());
     reach(Point::CommitClosed);
     done(Ok(committed));
     reach(Point::CommitAnswered);
@@ -489,7 +457,7 @@ fn hand_back(shared: &Shared, request: Request, answer: Result<Committed, Error>
     if matches!(&*state, State::Committing { ended: true, .. }) {
         *state = State::Ended;
         drop(state);
-        shared.desk.release(&session);
+        shared.exclusive_lock.release(session.id());
     } else {
         *state = State::Open(transaction);
         drop(state);

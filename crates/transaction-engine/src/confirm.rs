@@ -8,134 +8,19 @@
 //! Nothing else is committed meanwhile, hence undoing needs no merge: the newest revision is the
 //! one that is undone.
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use config_tree::{NodePath, changes_between, invert};
-use zeroize::Zeroizing;
 
-use crate::commit::Work;
-use crate::engine::{Engine, Revision};
+use crate::commit::Committer;
 use crate::error::Error;
 use crate::prepare::{next, replayed};
-use crate::revision::{RevisionNumber, RevisionRecord, Timestamp};
-use crate::store::{Awaiting, SideChange};
+use crate::revision::{Revision, RevisionNumber, RevisionRecord};
+use crate::store::{Awaiting, MetadataChange};
 
-/// What confirms a commit. Whoever has it may confirm, extend or cancel.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ConfirmToken(Zeroizing<String>);
-
-impl ConfirmToken {
-    /// The text that is handed out, once.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<Zeroizing<String>> for ConfirmToken {
-    fn from(text: Zeroizing<String>) -> Self {
-        Self(text)
-    }
-}
-
-impl fmt::Debug for ConfirmToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ConfirmToken(hidden)")
-    }
-}
-
-/// How a commit is to be confirmed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Confirmation {
-    /// With this.
-    pub token: ConfirmToken,
-    /// Before this moment.
-    pub until: Timestamp,
-}
-
-impl Engine {
-    /// The commit that awaits its confirmation, and until when.
-    #[must_use]
-    pub fn confirmation(&self) -> Option<(RevisionNumber, Timestamp)> {
-        self.shared.log.awaiting().map(|awaiting| (awaiting.number, awaiting.until))
-    }
-
-    /// Confirms a commit: it stays. Waits for the store, hence not for a runtime's threads.
-    ///
-    /// # Errors
-    /// [`Error::NotAwaiting`] when no commit awaits this token, or its time has passed.
-    pub fn commit_confirm(&self, token: &str) -> Result<RevisionNumber, Error> {
-        let token = hash(token);
-        self.writer.call(move |work| {
-            let awaiting = work.awaiting(token)?;
-            work.change_side(vec![SideChange::Settle])?;
-            tracing::info!(revision = awaiting.number.get(), "confirmed");
-            Ok(awaiting.number)
-        })
-    }
-
-    /// Gives a commit that awaits its confirmation this much time from now; says until when.
-    /// Waits for the store, hence not for a runtime's threads.
-    ///
-    /// # Errors
-    /// [`Error::NotAwaiting`] when no commit awaits this token, or its time has passed.
-    pub fn commit_extend(&self, token: &str, by: Duration) -> Result<Timestamp, Error> {
-        let token = hash(token);
-        self.writer.call(move |work| {
-            let awaiting = work.awaiting(token)?;
-            let until = work.shared.clock.now().plus(by);
-            work.change_side(vec![SideChange::Await(Awaiting { until, ..awaiting })])?;
-            Ok(until)
-        })
-    }
-
-    /// Undoes a commit that awaits its confirmation, now; gives the revision that undoes it. Waits
-    /// for the store, hence not for a runtime's threads.
-    ///
-    /// # Errors
-    /// [`Error::NotAwaiting`] when no commit awaits this token, or its time has passed.
-    pub fn commit_cancel(&self, token: &str) -> Result<RevisionNumber, Error> {
-        let token = hash(token);
-        self.writer.call(move |work| {
-            let awaiting = work.awaiting(token)?;
-            let message =
-                format!("Cancelled before it was confirmed: revision {} undone", awaiting.number);
-            work.undo(&awaiting, message)
-        })
-    }
-
-    /// Undoes what awaits its confirmation, whether its time has passed or not; says whether there
-    /// was something.
-    pub(crate) fn cancel_unconfirmed(&self) -> Result<bool, Error> {
-        self.writer.call(|work| {
-            let Some(awaiting) = work.shared.log.awaiting() else { return Ok(false) };
-            let message =
-                format!("Not confirmed before an upgrade: revision {} undone", awaiting.number);
-            work.undo(&awaiting, message).map(|_| true)
-        })
-    }
-
-    /// When something happens by itself next: the moment at which an unconfirmed commit is undone.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.shared.log.awaiting().map(|awaiting| awaiting.until)
-    }
-
-    /// Undoes the unconfirmed commit if its time has passed, as the writer does by itself with a
-    /// clock that goes on by itself; gives the revision that undoes it.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub fn expire_confirmation(&self) -> Result<Option<RevisionNumber>, Error> {
-        self.writer.call(Work::expire)
-    }
-}
-
-impl Work {
+impl Committer {
     // The commit that awaits a token. One that is overdue was undone before this is asked.
-    fn awaiting(&self, token: [u8; 32]) -> Result<Awaiting, Error> {
+    pub(crate) fn awaiting(&self, token: [u8; 32]) -> Result<Awaiting, Error> {
         let awaiting = self.shared.log.awaiting();
         awaiting
             .filter(|awaiting| blake3::Hash::from_bytes(awaiting.token) == token)
@@ -174,7 +59,7 @@ impl Work {
         let tree = replayed(&tip.tree, &changes, &tree)?;
         let revision = next(&self.shared, &tip, tree);
         let record = record(&revision, &undone, message, changes);
-        self.commit_alone(Arc::new(revision), record, vec![SideChange::Settle])
+        self.commit_alone(Arc::new(revision), record, vec![MetadataChange::Settle])
     }
 }
 
@@ -194,9 +79,4 @@ fn record(
         changes,
         digest: revision.tree.digest(),
     }
-}
-
-/// What is kept of a token.
-pub(crate) fn hash(token: &str) -> [u8; 32] {
-    *blake3::hash(token.as_bytes()).as_bytes()
 }

@@ -7,7 +7,7 @@
 use catalog::Violation;
 use config_tree::{Body, NodePath, Referrer};
 
-use crate::desk::Holder;
+use crate::exclusive_lock::Holder;
 use crate::revision::{RevisionNumber, Timestamp};
 use crate::store::StoreError;
 
@@ -180,21 +180,4 @@ pub struct Overlap {
     /// The rule that it breaks where both sides are together, and neither side is alone: a name that
     /// both gave, something that one deleted and the other refers to.
     pub broken: Option<Violation>,
-}
-
-/// An error with all its causes, as one sentence; a cause that the sentence holds already is not
-/// repeated. For logs and start-up messages, where there is one place to say it all.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut sentence = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !sentence.contains(&text) {
-            sentence.push_str(": ");
-            sentence.push_str(&text);
-        }
-        cause = error.source();
-    }
-    sentence
 }

@@ -10,10 +10,10 @@ use catalog::Violation;
 use config_tree::{Change, Tree};
 use uuid::Uuid;
 
-use crate::engine::{Revision, Shared};
 use crate::error::{Error, Overlap};
 use crate::rebase::rebase;
-use crate::revision::RevisionNumber;
+use crate::revision::{Revision, RevisionNumber};
+use crate::shared::Shared;
 use crate::store::StoreError;
 use crate::transaction::OpenTransaction;
 

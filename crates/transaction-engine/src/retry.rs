@@ -6,52 +6,13 @@
 //! not; it is kept for a time, across restarts (docs/adr/0011). For what is only staged, memory is
 //! enough: it goes with the transaction that it is about.
 
-use std::fmt;
-
-use config_tree::NodePath;
-
-use crate::commit::Committed;
-use crate::confirm::Confirmation;
-use crate::engine::Shared;
+use crate::committed::Committed;
+use crate::confirmation::Confirmation;
 use crate::error::Error;
+use crate::idempotency::Idempotency;
 use crate::revision::RevisionNumber;
-use crate::store::{Answer, SideChange, Slot};
-
-/// By what a request is recognised: its sender's key, and what it asked for.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Idempotency {
-    key: String,
-    request: [u8; 32],
-}
-
-impl Idempotency {
-    /// The longest key in bytes.
-    pub const MAX_BYTES: usize = 255;
-
-    /// A key, and a hash of everything in the request that matters. `None` for a key that is empty,
-    /// too long or has control characters.
-    #[must_use]
-    pub fn new(key: &str, request: [u8; 32]) -> Option<Self> {
-        let fits = !key.is_empty() && key.len() <= Self::MAX_BYTES;
-        let plain = !key.contains(char::is_control);
-        (fits && plain).then(|| Self { key: key.to_owned(), request })
-    }
-
-    // Users do not share keys.
-    pub(crate) fn slot(&self, user: &str) -> Slot {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&(user.len() as u64).to_be_bytes());
-        hasher.update(user.as_bytes()).update(self.key.as_bytes());
-        *hasher.finalize().as_bytes()
-    }
-}
-
-impl fmt::Debug for Idempotency {
-    // A key is the client's own, and may say something about what is in the request.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Idempotency({} bytes)", self.key.len())
-    }
-}
+use crate::shared::Shared;
+use crate::store::{Answer, MetadataChange};
 
 impl Shared {
     /// What a commit under this key was answered, if there was one.
@@ -82,9 +43,9 @@ impl Shared {
         idempotency: &Idempotency,
         committed: &Committed,
         commit_id: uuid::Uuid,
-    ) -> SideChange {
+    ) -> MetadataChange {
         let until = committed.confirmation.as_ref().map(|confirmation| confirmation.until);
-        SideChange::Keep(Answer {
+        MetadataChange::Keep(Answer {
             slot: idempotency.slot(user),
             request: idempotency.request,
             number: committed.number,
@@ -92,26 +53,6 @@ impl Shared {
             confirm: until.map(|until| (commit_id, until)),
             expires: self.clock.now().plus(self.history.answers),
         })
-    }
-}
-
-/// What a transaction created under a key: members, or the lists that got an element.
-#[derive(Clone, Default)]
-pub(crate) struct Created(std::collections::BTreeMap<Slot, ([u8; 32], NodePath)>);
-
-impl Created {
-    /// What was created under this key.
-    pub(crate) fn find(&self, idempotency: &Idempotency) -> Result<Option<&NodePath>, Error> {
-        match self.0.get(&idempotency.slot("")) {
-            Some((request, _)) if *request != idempotency.request => {
-                Err(Error::IdempotencyMismatch)
-            }
-            found => Ok(found.map(|(_, path)| path)),
-        }
-    }
-
-    pub(crate) fn keep(&mut self, idempotency: &Idempotency, path: NodePath) {
-        self.0.insert(idempotency.slot(""), (idempotency.request, path));
     }
 }
 

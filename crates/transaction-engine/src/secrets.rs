@@ -18,7 +18,7 @@ use config_tree::NodePath;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::private_file;
+use crate::store::private_file;
 
 const VERSION: &str = "v1";
 const NONCE_BYTES: usize = 12;

@@ -8,21 +8,10 @@ use std::fmt;
 
 use config_tree::Tree;
 use parking_lot::Mutex;
-use uuid::Uuid;
 
+use crate::error::Error;
+use crate::session_id::SessionId;
 use crate::transaction::OpenTransaction;
-
-/// Names a session in locks, records and logs. It is no credential.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct SessionId(Uuid);
-
-impl fmt::Display for SessionId {
-    // The first group identifies a session well enough for a person.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; uuid::fmt::Simple::LENGTH];
-        f.write_str(&self.0.simple().encode_lower(&mut text)[..8])
-    }
-}
 
 /// One caller. Made by [`crate::Engine::session_open`].
 pub struct Session {
@@ -43,9 +32,46 @@ pub(crate) enum State {
     Ended,
 }
 
+impl State {
+    /// The open transaction.
+    pub(crate) fn open(&self) -> Result<&OpenTransaction, Error> {
+        match self {
+            Self::Open(transaction) => Ok(transaction),
+            other => Err(other.refusal()),
+        }
+    }
+
+    /// The open transaction, to change it.
+    pub(crate) fn open_mut(&mut self) -> Result<&mut OpenTransaction, Error> {
+        match self {
+            Self::Open(transaction) => Ok(transaction),
+            other => Err(other.refusal()),
+        }
+    }
+
+    /// Takes the open transaction out, to be committed; the session sees what it was meanwhile.
+    pub(crate) fn take_open(&mut self) -> Result<Box<OpenTransaction>, Error> {
+        let view = self.open()?.tree().clone();
+        match std::mem::replace(self, Self::Committing { view, ended: false }) {
+            Self::Open(transaction) => Ok(transaction),
+            _ => Err(Error::Internal("an open transaction was not open")),
+        }
+    }
+
+    // Why there is no open transaction.
+    fn refusal(&self) -> Error {
+        match self {
+            Self::Open(_) => Error::Internal("an open transaction was not open"),
+            Self::Closed => Error::NoTransaction,
+            Self::Committing { .. } => Error::Committing,
+            Self::Ended => Error::SessionEnded,
+        }
+    }
+}
+
 impl Session {
     pub(crate) fn new(user: &str) -> Self {
-        let id = SessionId(Uuid::new_v4());
+        let id = SessionId::random();
         Self { id, user: user.to_owned(), state: Mutex::new(State::Closed) }
     }
 

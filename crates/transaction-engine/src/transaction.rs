@@ -12,18 +12,11 @@ use config_tree::{Body, Change, Key, NodePath, Tree, TreeError, changes_between,
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::engine::Revision;
 use crate::error::{Error, Operation};
-use crate::retry::Created;
-use crate::revision::Timestamp;
+use crate::idempotency::Created;
+use crate::revision::{Revision, Timestamp};
 use crate::secrets::Sealer;
-
-/// What staging a change needs besides the transaction.
-pub(crate) struct Rules<'a> {
-    pub(crate) catalog: &'a Catalog,
-    pub(crate) sealer: &'a Sealer,
-    pub(crate) change_limit: usize,
-}
+use crate::shared::Rules;
 
 /// A transaction that can still change. Dropping it is a rollback.
 #[derive(Clone)]

@@ -8,22 +8,13 @@
 //! which to go on, because serving the present from the store again and again is what a reader who
 //! cannot follow would otherwise cost everybody.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use parking_lot::Mutex;
-
-use crate::engine::{Engine, Shared};
 use crate::error::Error;
+use crate::hub::{RECENT_RECORDS, Wake};
 use crate::revision::{RevisionNumber, RevisionRecord};
-
-/// So many recent records are kept in memory, and so many changes in them together.
-const RECENT: usize = 1024;
-const RECENT_CHANGES: usize = 1 << 16;
-
-/// Called when there may be something new. On the writer's thread: it must do next to nothing.
-type Wake = dyn Fn() + Send + Sync;
+use crate::shared::Shared;
 
 /// A position in the history, that goes forward.
 pub struct Feed {
@@ -48,44 +39,11 @@ pub enum Next {
     Closed,
 }
 
-/// The writer's side of all feeds.
-#[derive(Default)]
-pub(crate) struct Hub {
-    recent: Mutex<Recent>,
-    wakes: Mutex<Vec<Weak<Wake>>>,
-}
-
-// Records without a gap, the newest last.
-#[derive(Default)]
-struct Recent {
-    records: VecDeque<Arc<RevisionRecord>>,
-    changes: usize,
-}
-
-impl Engine {
-    /// Watches commits after a revision; `wake` is called whenever there may be something new, on
-    /// a thread on which it must not linger.
-    ///
-    /// # Errors
-    /// [`Error::NoRevision`] when there is no such revision yet, or what follows it is not kept any
-    /// more.
-    pub fn watch(
-        &self,
-        after: RevisionNumber,
-        wake: impl Fn() + Send + Sync + 'static,
-    ) -> Result<Feed, Error> {
-        let (head, oldest) = (self.running().number, self.shared.log.oldest_number());
-        if after > head || after.next() < oldest {
-            return Err(Error::NoRevision { number: after, oldest, newest: head });
-        }
-        let wake: Arc<Wake> = Arc::new(wake);
-        self.shared.hub.wakes.lock().push(Arc::downgrade(&wake));
-        let shared = Arc::downgrade(&self.shared);
-        Ok(Feed { shared, after, live: false, _wake: wake })
-    }
-}
-
 impl Feed {
+    pub(crate) fn new(shared: Weak<Shared>, after: RevisionNumber, wake: Arc<Wake>) -> Self {
+        Self { shared, after, live: false, _wake: wake }
+    }
+
     /// The last revision that was given: where to go on.
     #[must_use]
     pub fn position(&self) -> RevisionNumber {
@@ -103,7 +61,7 @@ impl Feed {
             self.live = true;
             return Ok(Next::Wait);
         }
-        if self.live && head.get() - self.after.get() > RECENT as u64 {
+        if self.live && head.get() - self.after.get() > RECENT_RECORDS as u64 {
             return Ok(Next::CutOff);
         }
         let number = self.after.next();
@@ -124,43 +82,5 @@ impl Feed {
 impl fmt::Debug for Feed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Feed(after {})", self.after)
-    }
-}
-
-impl Hub {
-    /// Takes in a record that is visible now.
-    pub(crate) fn push(&self, record: Arc<RevisionRecord>) {
-        self.recent.lock().push(record);
-    }
-
-    /// Tells everybody.
-    pub(crate) fn wake(&self) {
-        let mut alive = Vec::new();
-        self.wakes.lock().retain(|wake| match wake.upgrade() {
-            Some(wake) => {
-                alive.push(wake);
-                true
-            }
-            None => false,
-        });
-        // Without the lock: one who is woken may begin to watch.
-        alive.iter().for_each(|wake| wake());
-    }
-}
-
-impl Recent {
-    fn push(&mut self, record: Arc<RevisionRecord>) {
-        self.changes += record.changes.len();
-        self.records.push_back(record);
-        while self.records.len() > RECENT || self.changes > RECENT_CHANGES {
-            let Some(oldest) = self.records.pop_front() else { return };
-            self.changes -= oldest.changes.len();
-        }
-    }
-
-    fn find(&self, number: RevisionNumber) -> Option<Arc<RevisionRecord>> {
-        let oldest = self.records.front()?.number;
-        let index = usize::try_from(number.get().checked_sub(oldest.get())?).ok()?;
-        self.records.get(index).map(Arc::clone)
     }
 }

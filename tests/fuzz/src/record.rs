@@ -7,7 +7,7 @@ use config_tree::{Body, Key, NodePath, Reference, Tree, changes_between};
 use serde_json::json;
 use transaction_engine::store::fuzzing;
 use transaction_engine::store::{
-    Answer, Awaiting, MemStore, Recovered, RevisionLog, SideChange, Store, StoreError, Tag,
+    Answer, Awaiting, MemStore, MetadataChange, Recovered, RevisionLog, Store, StoreError, Tag,
 };
 use transaction_engine::{RevisionNumber, RevisionRecord, Timestamp};
 use uuid::Uuid;
@@ -284,9 +284,9 @@ fn past() -> Past {
     let opened = RevisionLog::open(Box::new(store.clone()), None, skeleton());
     let (log, _) = opened.expect("an empty store can be opened");
     let side = vec![
-        SideChange::TagSet(tag("one")),
-        SideChange::Keep(answer()),
-        SideChange::Await(awaited()),
+        MetadataChange::TagSet(tag("one")),
+        MetadataChange::Keep(answer()),
+        MetadataChange::Await(awaited()),
     ];
     log.commit(&records[..4], Vec::new(), None).expect("they follow each other");
     log.commit(&records[4..], side, None).expect("it follows");

@@ -25,10 +25,10 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 use super::checkpoint_read::{check_lines, read_lines};
 use super::folder::{create_folder, sync_folder};
+use super::high_water_mark::HighWaterMark;
 use super::layout::{FORMAT, StoredBody};
-use super::witness::Witness;
-use crate::failpoint::{Point, reach};
-use crate::revision::RevisionNumber;
+use crate::store::failpoint::{Point, reach};
+use crate::store::revision::RevisionNumber;
 
 /// How many checkpoints stay; the oldest go when a new one is in place.
 const KEPT: usize = 3;
@@ -44,7 +44,7 @@ const REMEDY: &str = "the checkpoint before it or the revisions themselves are u
 #[derive(Debug)]
 pub struct CheckpointDir {
     path: PathBuf,
-    witness: Witness,
+    high_water_mark: HighWaterMark,
     // Held while a file is written and old ones are taken away, and while files are checked.
     busy: Mutex<()>,
     // The newest checkpoint that was read back and found right since the folder was opened, or 0.
@@ -68,8 +68,8 @@ impl CheckpointDir {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let path = path.into();
         create_folder(&path)?;
-        let witness = Witness::open(path.join(WITNESS))?;
-        let dir = Self { path, witness, busy: Mutex::new(()), verified: AtomicU64::new(0) };
+        let high_water_mark = HighWaterMark::open(path.join(WITNESS))?;
+        let dir = Self { path, high_water_mark, busy: Mutex::new(()), verified: AtomicU64::new(0) };
         dir.remove_unfinished()?;
         Ok(dir)
     }
@@ -92,8 +92,8 @@ impl CheckpointDir {
     }
 
     /// The note of the newest revision.
-    pub(super) fn witness(&self) -> &Witness {
-        &self.witness
+    pub(super) fn high_water_mark(&self) -> &HighWaterMark {
+        &self.high_water_mark
     }
 
     /// Writes a checkpoint, durable when this returns, and takes the oldest ones away.

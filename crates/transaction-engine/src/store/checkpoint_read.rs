@@ -14,7 +14,7 @@ use config_tree::{Body, Key, Kind, Node, NodePath, Tree, TreeDigest, TreeError};
 
 use super::checkpoint::{Checkpoint, Header, Line, Problem, TRAILER, trailer};
 use super::layout::{FORMAT, parse_path};
-use crate::revision::RevisionNumber;
+use crate::store::revision::RevisionNumber;
 
 /// How much is parsed at a time: much beside the start of a thread, little beside a large tree.
 const BLOCK_BYTES: usize = 1 << 20;

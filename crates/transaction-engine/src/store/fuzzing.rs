@@ -10,10 +10,10 @@ use config_tree::Tree;
 
 use super::checkpoint::{NotWritten, Problem, trailer, write_lines};
 use super::checkpoint_read::read_lines;
+use super::high_water_mark::{SLOT_BYTES, Seen};
 use super::layout::{self, ChainEntry};
-use super::side::{self, SideHead};
-use super::witness::{PLACE_BYTES, Seen};
-use crate::revision::{RevisionNumber, RevisionRecord};
+use super::metadata::{self, MetadataHead};
+use crate::store::revision::{RevisionNumber, RevisionRecord};
 
 /// Reads a chain entry and writes it again.
 #[must_use]
@@ -53,26 +53,26 @@ pub fn heading(raw: &[u8]) -> Option<(String, String, Option<String>, usize)> {
 /// Reads the head of the side entries and writes it again.
 #[must_use]
 pub fn side_head(bytes: &[u8]) -> Option<Vec<u8>> {
-    SideHead::parse(bytes).map(SideHead::to_bytes)
+    MetadataHead::parse(bytes).map(MetadataHead::to_bytes)
 }
 
 /// Reads a side entry and writes it again.
 #[must_use]
 pub fn side_entry(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
-    side::rewritten(key, value)
+    metadata::rewritten(key, value)
 }
 
 /// The value of a side entry with this text, whatever it says.
 #[must_use]
 pub fn side_value(key: &[u8], text: &[u8]) -> Vec<u8> {
-    [side::hash_of(key, text).as_bytes(), text].concat()
+    [metadata::hash_of(key, text).as_bytes(), text].concat()
 }
 
 /// Reads one place of the note of what is durable and writes it again.
 #[must_use]
 pub fn note(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut place = [0; PLACE_BYTES];
-    let length = bytes.len().min(PLACE_BYTES);
+    let mut place = [0; SLOT_BYTES];
+    let length = bytes.len().min(SLOT_BYTES);
     place[..length].copy_from_slice(&bytes[..length]);
     Seen::parse(&place).map(|seen| seen.to_bytes())
 }

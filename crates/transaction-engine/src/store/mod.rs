@@ -9,41 +9,30 @@
 //! Whole trees live in memory; a node has no key of its own here (docs/adr/0003). The bytes are
 //! described in `docs/reference/store-format.md`.
 
-use std::path::PathBuf;
-
-use config_tree::NodePath;
-
-use crate::revision::RevisionNumber;
-
-pub mod log;
-
-mod recover;
-
 pub mod checkpoint;
 mod checkpoint_read;
-
-pub mod side;
-
-mod witness;
-
-mod layout;
-
+mod error;
+pub mod failpoint;
 mod folder;
-
-pub mod sled_store;
-
-mod sled_flush;
-
-pub mod mem_store;
-
 #[doc(hidden)]
 pub mod fuzzing;
+mod high_water_mark;
+mod layout;
+pub mod log;
+pub mod mem_store;
+pub mod metadata;
+pub mod private_file;
+mod recover;
+pub mod revision;
+mod sled_flush;
+pub mod sled_store;
 
 pub use checkpoint::CheckpointDir;
-pub use log::{Recovered, RevisionLog, Shortened};
+pub use error::{StoreError, chain};
+pub use log::{RevisionLog, Shortened};
 pub use mem_store::{Fault, MemStore};
-pub use recover::Verified;
-pub use side::{Answer, Awaiting, SideChange, Slot, Tag};
+pub use metadata::{Answer, Awaiting, MetadataChange, Slot, Tag};
+pub use recover::{Recovered, Verified};
 pub use sled_store::SledStore;
 
 /// A durable map from keys to values, in the order of the keys, with atomic batches.
@@ -153,89 +142,5 @@ impl Batch {
     fn push(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
         self.bytes += (key.len() + value.as_ref().map_or(0, Vec::len)) as u64;
         self.operations.push((key, value));
-    }
-}
-
-/// Why a store does not do what it was asked to. A variant where one would act differently.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// What is stored is not what was written.
-    #[error("the store is damaged: {what}; {remedy}")]
-    Damaged {
-        /// What is wrong, and where.
-        what: String,
-        /// What a person can do about it.
-        remedy: String,
-    },
-    /// Another process, or another part of this one, has the directory open.
-    #[error("the data directory {} is in use by another Boxwood; stop that one first", path.display())]
-    InUse {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// A write failed earlier. Reads go on.
-    #[error("a write to the store failed earlier, so it takes no more until Boxwood is restarted")]
-    Poisoned,
-    /// The operating system refused.
-    #[error("could not {doing}")]
-    Io {
-        /// What was tried, as in "could not …".
-        doing: String,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// More than the medium takes at once. Nothing was written.
-    #[error("{what} takes {bytes} bytes, and the store takes {limit}; commit it in smaller parts")]
-    TooLarge {
-        /// What is too large.
-        what: String,
-        /// Its size.
-        bytes: u64,
-        /// The most there may be.
-        limit: u64,
-    },
-    /// The bytes are of another time.
-    #[error(
-        "the store has format {found} and this Boxwood knows format {known}; \
-         start the version that wrote it"
-    )]
-    UnknownFormat {
-        /// What the store says of itself.
-        found: String,
-        /// What this program reads and writes.
-        known: u32,
-    },
-    /// The catalog lacks a folder or a collection that stored content stands in.
-    #[error(
-        "revision {number} keeps something at {path}, where the catalog has no place for it; \
-         start with the catalog it was written with"
-    )]
-    NoPlace {
-        /// Where the content stands.
-        path: NodePath,
-        /// The revision, or the checkpoint of a revision, that says so.
-        number: RevisionNumber,
-    },
-    /// The caller asked for something that would have damaged the store. Nothing was written.
-    #[error("the store refuses {what}")]
-    Refused {
-        /// What was asked for, and why it does not fit.
-        what: String,
-    },
-}
-
-impl StoreError {
-    fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
-        let doing = doing.into();
-        move |source| Self::Io { doing, source }
-    }
-
-    fn damaged(what: impl Into<String>, remedy: &str) -> Self {
-        Self::Damaged { what: what.into(), remedy: remedy.to_owned() }
-    }
-
-    fn refused(what: impl Into<String>) -> Self {
-        Self::Refused { what: what.into() }
     }
 }

@@ -18,10 +18,10 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 /// A flush seldom takes longer; on a busy disk another one beside it costs nothing.
-const FIRST: Duration = Duration::from_millis(100);
+const FLUSH_PATIENCE: Duration = Duration::from_millis(100);
 
 /// As each that waits occupies one of sled's threads, of which there are 128.
-const LONGEST: Duration = Duration::from_secs(30);
+const LONGEST_FLUSH_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Hands everything to the kernel, from a thread that need not be quick about it.
 pub(super) fn flush(db: &sled::Db) -> Result<(), sled::Error> {
@@ -115,7 +115,7 @@ impl Watched {
             }
             seen = state.begun;
             let is_idle = |state: &mut State| !state.stopped;
-            self.changed.wait_while_for(&mut state, is_idle, FIRST);
+            self.changed.wait_while_for(&mut state, is_idle, FLUSH_PATIENCE);
         }
     }
 }
@@ -124,7 +124,7 @@ impl Watched {
 fn await_one<T, F: Future<Output = T>>(begin: impl Fn() -> F) -> T {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);
-    let mut patience = FIRST;
+    let mut patience = FLUSH_PATIENCE;
     loop {
         // The one before goes on without anybody listening.
         let mut future = pin!(begin());
@@ -135,7 +135,7 @@ fn await_one<T, F: Future<Output = T>>(begin: impl Fn() -> F) -> T {
             }
             std::thread::park_timeout(patience);
         }
-        patience = (patience * 2).min(LONGEST);
+        patience = (patience * 2).min(LONGEST_FLUSH_PATIENCE);
     }
 }
 

@@ -20,7 +20,7 @@ use super::folder::create_folder;
 use super::layout::CHUNK_BYTES;
 use super::sled_flush::{Flusher, flush};
 use super::{Batch, Limits, Scan, Store, StoreError};
-use crate::failpoint::{Point, reach, skips};
+use crate::store::failpoint::{Point, reach, skips};
 
 /// The folder of sled's files below the data directory.
 const FOLDER: &str = "revisions.sled";

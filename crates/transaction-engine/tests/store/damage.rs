@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use transaction_engine::store::{MemStore, RevisionLog, StoreError};
 
-use crate::beside::{answer, awaiting, tag};
 use crate::history::{History, assert_damaged, assert_holds, assert_same, number, open, open_mem};
+use crate::metadata::{answer, awaiting, tag};
 
 /// A log in memory, some of its values several kibibytes long.
 fn stored(history: &History) -> MemStore {
     let store = MemStore::new();
     let (log, _) = open_mem(&store).unwrap();
     log.append(&history.records[..1]).unwrap();
-    let side = vec![tag("one", 1), answer(1, 5), answer(2, 9), awaiting(2)];
-    log.commit(&history.records[1..], side, None).unwrap();
+    let metadata = vec![tag("one", 1), answer(1, 5), answer(2, 9), awaiting(2)];
+    log.commit(&history.records[1..], metadata, None).unwrap();
     store
 }
 

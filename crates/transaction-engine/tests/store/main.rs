@@ -5,9 +5,9 @@
 
 mod history;
 
-mod beside;
 mod contract;
 mod crash;
 mod damage;
 mod log;
+mod metadata;
 mod sled_files;

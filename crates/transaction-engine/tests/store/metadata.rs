@@ -2,18 +2,19 @@
 
 use transaction_engine::Timestamp;
 use transaction_engine::store::{
-    Answer, Awaiting, Fault, MemStore, RevisionLog, Shortened, SideChange, Store, StoreError, Tag,
+    Answer, Awaiting, Fault, MemStore, MetadataChange, RevisionLog, Shortened, Store, StoreError,
+    Tag,
 };
 
 use crate::history::{History, Place, assert_damaged, assert_same, number, open, path};
 
-pub(crate) fn tag(name: &str, n: u64) -> SideChange {
+pub(crate) fn tag(name: &str, n: u64) -> MetadataChange {
     let (name, author) = (name.to_owned(), "me".to_owned());
-    SideChange::TagSet(Tag { name, number: number(n), time: Timestamp::from_micros(7), author })
+    MetadataChange::TagSet(Tag { name, number: number(n), time: Timestamp::from_micros(7), author })
 }
 
-pub(crate) fn answer(slot: u8, expires: i64) -> SideChange {
-    SideChange::Keep(Answer {
+pub(crate) fn answer(slot: u8, expires: i64) -> MetadataChange {
+    MetadataChange::Keep(Answer {
         slot: [slot; 32],
         request: [9; 32],
         number: number(1),
@@ -23,9 +24,9 @@ pub(crate) fn answer(slot: u8, expires: i64) -> SideChange {
     })
 }
 
-pub(crate) fn awaiting(n: u64) -> SideChange {
+pub(crate) fn awaiting(n: u64) -> MetadataChange {
     let (until, token) = (Timestamp::from_micros(99), [3; 32]);
-    SideChange::Await(Awaiting { number: number(n), until, token })
+    MetadataChange::Await(Awaiting { number: number(n), until, token })
 }
 
 #[test]
@@ -33,16 +34,17 @@ fn side_entries_are_there_after_opening_again() {
     let history = History::of(70, 4);
     for mut place in Place::all() {
         let (log, _) = place.open();
-        let side = vec![tag("one", 1), answer(1, 50), awaiting(2)];
-        log.commit(&history.records[..2], side, None).unwrap();
-        log.commit(&[], vec![tag("two", 2), SideChange::TagDelete("one".into())], None).unwrap();
+        let metadata = vec![tag("one", 1), answer(1, 50), awaiting(2)];
+        log.commit(&history.records[..2], metadata, None).unwrap();
+        log.commit(&[], vec![tag("two", 2), MetadataChange::TagDelete("one".into())], None)
+            .unwrap();
         drop(log);
         let (log, _) = place.open();
         let names: Vec<String> = log.tags().into_iter().map(|tag| tag.name).collect();
         assert_eq!(names, ["two"]);
         assert_eq!(log.awaiting().map(|awaiting| awaiting.number), Some(number(2)));
         assert!(log.answer(&[1; 32]).unwrap().is_some());
-        log.commit(&history.records[2..], vec![SideChange::Settle], at(50)).unwrap();
+        log.commit(&history.records[2..], vec![MetadataChange::Settle], at(50)).unwrap();
         drop(log);
         let (log, _) = place.open();
         assert_eq!(log.awaiting(), None);

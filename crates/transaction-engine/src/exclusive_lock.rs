@@ -2,9 +2,8 @@
 
 use parking_lot::Mutex;
 
-use crate::error::Error;
 use crate::revision::Timestamp;
-use crate::session::{Session, SessionId};
+use crate::session_id::SessionId;
 
 /// How transactions of several sessions get along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,13 +26,13 @@ pub struct Holder {
 }
 
 /// Hands out the right to have a transaction open.
-pub(crate) struct Desk {
+pub(crate) struct ExclusiveLock {
     mode: Mode,
     // Always `None` in concurrent mode.
     holder: Mutex<Option<Holder>>,
 }
 
-impl Desk {
+impl ExclusiveLock {
     pub(crate) fn new(mode: Mode) -> Self {
         Self { mode, holder: Mutex::new(None) }
     }
@@ -46,25 +45,30 @@ impl Desk {
         self.holder.lock().clone()
     }
 
-    pub(crate) fn acquire(&self, session: &Session, now: Timestamp) -> Result<(), Error> {
+    /// Takes the right for a session, or says who has it.
+    pub(crate) fn acquire(
+        &self,
+        session: SessionId,
+        user: &str,
+        now: Timestamp,
+    ) -> Result<(), Holder> {
         if self.mode == Mode::Concurrent {
             return Ok(());
         }
         let mut holder = self.holder.lock();
         match &*holder {
-            Some(other) if other.session != session.id() => Err(Error::Held(other.clone())),
+            Some(other) if other.session != session => Err(other.clone()),
             _ => {
-                let user = session.user().to_owned();
-                *holder = Some(Holder { session: session.id(), user, since: now });
+                *holder = Some(Holder { session, user: user.to_owned(), since: now });
                 Ok(())
             }
         }
     }
 
     /// Gives the right back; does nothing for a session that does not have it.
-    pub(crate) fn release(&self, session: &Session) {
+    pub(crate) fn release(&self, session: SessionId) {
         let mut holder = self.holder.lock();
-        if holder.as_ref().is_some_and(|holder| holder.session == session.id()) {
+        if holder.as_ref().is_some_and(|holder| holder.session == session) {
             *holder = None;
         }
     }

@@ -10,6 +10,8 @@
 //! kernel may have dropped what it could not write. So the log then takes no further writes, and
 //! goes on answering reads from what was durable before. A restart reads the truth.
 
+mod shorten;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
@@ -21,25 +23,23 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::checkpoint::CheckpointDir;
+use super::high_water_mark::Seen;
 use super::layout::{self, ChainEntry, GENESIS};
-use super::recover::{self, Beyond, Chain, Verified};
-use super::side::{self, Answer, Awaiting, SideChange, SideView, Slot, Tag};
-use super::witness::Seen;
+use super::metadata::{self, Answer, Awaiting, Metadata, MetadataChange, Slot, Tag};
+use super::recover::{self, Beyond, Chain, Recovered, Verified};
 use super::{Batch, Store, StoreError};
-use crate::error::chain;
-use crate::failpoint::{Point, reach};
-use crate::revision::{RevisionInfo, RevisionNumber, RevisionRecord, Timestamp};
+use crate::store::chain;
+use crate::store::failpoint::{Point, reach};
+use crate::store::revision::{RevisionInfo, RevisionNumber, RevisionRecord, Timestamp};
 
-/// At most so many records are taken away in one batch, and so many of their chunks.
-const SHORTENED_RECORDS: u64 = 64;
-const SHORTENED_CHUNKS: usize = 1024;
+pub use shorten::Shortened;
 
 /// A single revision up to this size is written in order, and a larger one as a batch: it takes
 /// several of sled's buffers anyway.
-const IN_ORDER_BYTES: u64 = 64 << 10;
+const WRITTEN_IN_ORDER_BYTES: u64 = 64 << 10;
 
 /// At most so many expired answers go with one batch.
-const FORGOTTEN: usize = 64;
+const EXPIRED_ANSWERS_PER_BATCH: usize = 64;
 
 /// All revisions, on a store of any kind. Reads may come from any thread; appends from one.
 pub struct RevisionLog {
@@ -53,33 +53,9 @@ pub struct RevisionLog {
     // The chain entry of `head`; locked while a batch is written.
     tip: Mutex<Option<ChainEntry>>,
     // What is kept beside revisions, after the newest durable batch.
-    side: ArcSwap<SideView>,
+    metadata: ArcSwap<Metadata>,
     poisoned: AtomicBool,
     syncs: AtomicU64,
-}
-
-/// What was found when a log was opened.
-#[derive(Debug)]
-pub struct Recovered {
-    /// The newest revision; 0 when nothing was committed yet.
-    pub number: RevisionNumber,
-    /// The tree of that revision.
-    pub tree: Tree,
-    /// The record of that revision.
-    pub last: Option<RevisionRecord>,
-    /// What is not as it should be and does no harm, such as a damaged checkpoint.
-    pub warnings: Vec<String>,
-}
-
-/// How far records were taken away.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Shortened {
-    /// All that was asked for.
-    Whole,
-    /// There is more to do.
-    InPart,
-    /// Nothing, as somebody checks the store at this moment.
-    NotNow,
 }
 
 impl RevisionLog {
@@ -105,7 +81,7 @@ impl RevisionLog {
         recover::prepare(&*store, &marks)?;
         recover::finish(&*store)?;
         let chain = Chain::find(&*store)?;
-        let (recovered, side) = recover::recover(&chain, checkpoints.as_ref(), &skeleton)?;
+        let (recovered, metadata) = recover::recover(&chain, checkpoints.as_ref(), &skeleton)?;
         let Chain { oldest, head, unfinished, .. } = chain;
         if let Some(entry) = unfinished {
             let revision = entry.number.get();
@@ -127,11 +103,11 @@ impl RevisionLog {
             oldest: AtomicU64::new(oldest.get()),
             head: AtomicU64::new(recovered.number.get()),
             tip: Mutex::new(head),
-            side: ArcSwap::from_pointee(side),
+            metadata: ArcSwap::from_pointee(metadata),
             poisoned: AtomicBool::new(false),
             syncs: AtomicU64::new(1),
         };
-        log.note(log.tip.lock().clone(), &log.side.load())?;
+        log.note(log.tip.lock().clone(), &log.metadata.load())?;
         reach(Point::RecoveryNoted);
         if marks.is_empty() && recovered.number == RevisionNumber::ZERO {
             // From now on an empty store beside this file is one that lost everything.
@@ -159,7 +135,7 @@ impl RevisionLog {
     pub fn commit(
         &self,
         records: &[RevisionRecord],
-        side: Vec<SideChange>,
+        metadata: Vec<MetadataChange>,
         now: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let mut tip = self.tip.lock();
@@ -168,7 +144,7 @@ impl RevisionLog {
         }
         let (mut batch, head) = self.batch_of(records, tip.as_ref())?;
         let revisions_alone = batch.bytes();
-        let view = self.side_of(side, now, &mut batch)?;
+        let view = self.metadata_after(metadata, now, &mut batch)?;
         if batch.bytes() == 0 {
             return Ok(());
         }
@@ -176,7 +152,7 @@ impl RevisionLog {
         // is more than that goes whole or not at all.
         let in_order = records.len() == 1
             && batch.bytes() == revisions_alone
-            && batch.bytes() <= IN_ORDER_BYTES;
+            && batch.bytes() <= WRITTEN_IN_ORDER_BYTES;
         self.check_size(self.head_number().next(), batch.bytes())?;
 
         let latch = Latch::arm(&self.poisoned);
@@ -198,7 +174,7 @@ impl RevisionLog {
         }
         let noted = self.note(tip.clone(), &view);
         reach(Point::LogNoted);
-        self.side.store(Arc::new(view));
+        self.metadata.store(Arc::new(view));
         if let Err(error) = noted {
             // This commit is durable, but the medium begins to fail: it is the last one.
             tracing::error!(error = chain(&error), "no further commits are taken");
@@ -207,15 +183,15 @@ impl RevisionLog {
         Ok(())
     }
 
-    fn side_of(
+    fn metadata_after(
         &self,
-        mut changes: Vec<SideChange>,
+        mut changes: Vec<MetadataChange>,
         now: Option<Timestamp>,
         batch: &mut Batch,
-    ) -> Result<SideView, StoreError> {
-        let mut view = SideView::clone(&self.side.load());
+    ) -> Result<Metadata, StoreError> {
+        let mut view = Metadata::clone(&self.metadata.load());
         if let Some(now) = now {
-            let expired = view.expired(&*self.store, now, FORGOTTEN)?;
+            let expired = view.expired(&*self.store, now, EXPIRED_ANSWERS_PER_BATCH)?;
             changes.splice(0..0, expired);
         }
         view.changed(&*self.store, &changes, batch)
@@ -307,19 +283,19 @@ impl RevisionLog {
     /// The names of revisions, in alphabetical order.
     #[must_use]
     pub fn tags(&self) -> Vec<Tag> {
-        self.side.load().tags.values().cloned().collect()
+        self.metadata.load().tags.values().cloned().collect()
     }
 
     /// The revision of a name.
     #[must_use]
     pub fn tag(&self, name: &str) -> Option<Tag> {
-        self.side.load().tags.get(name).cloned()
+        self.metadata.load().tags.get(name).cloned()
     }
 
     /// The commit that awaits its confirmation.
     #[must_use]
     pub fn awaiting(&self) -> Option<Awaiting> {
-        self.side.load().awaiting.clone()
+        self.metadata.load().awaiting.clone()
     }
 
     /// The answer that is kept in a slot, expired or not.
@@ -327,7 +303,7 @@ impl RevisionLog {
     /// # Errors
     /// It is damaged or cannot be read.
     pub fn answer(&self, slot: &Slot) -> Result<Option<Answer>, StoreError> {
-        self.side.load().answer(&*self.store, slot)
+        self.metadata.load().answer(&*self.store, slot)
     }
 
     /// Whether a write failed, so that no further one is taken.
@@ -395,106 +371,6 @@ impl RevisionLog {
         Ok(found.tree)
     }
 
-    /// Makes sure that records before `from` are not needed any more: that a checkpoint which
-    /// covers them was read back and is right. Costs O(n) where that is not known yet, and nothing
-    /// otherwise. May run beside appends.
-    ///
-    /// # Errors
-    /// There is no such checkpoint.
-    pub fn cover(&self, from: RevisionNumber) -> Result<(), StoreError> {
-        if self.is_covered(from) {
-            return Ok(());
-        }
-        let mut problem = StoreError::refused(format!("no checkpoint covers revision {from}"));
-        let numbers = self.checkpoints()?;
-        for number in numbers.into_iter().rev().filter(|number| number.next() >= from) {
-            match self.check_checkpoint(number) {
-                Ok(()) => return Ok(()),
-                Err(error) => problem = error,
-            }
-        }
-        Err(problem)
-    }
-
-    fn check_checkpoint(&self, number: RevisionNumber) -> Result<(), StoreError> {
-        let refused = |why| StoreError::refused(format!("checkpoint {number}: {why}"));
-        let Some(dir) = &self.checkpoints else { return Err(refused("there are none")) };
-        let mark = recover::mark_of(&*self.store, number, self.oldest_number())?;
-        if dir.check(number)? != mark {
-            return Err(refused("it belongs to another history"));
-        }
-        dir.is_right(number);
-        Ok(())
-    }
-
-    fn is_covered(&self, from: RevisionNumber) -> bool {
-        let verified = self.checkpoints.as_ref().and_then(CheckpointDir::verified);
-        verified.is_some_and(|number| number.next() >= from)
-    }
-
-    /// Takes records before `from` away, a few at a time. `from` must be covered, see
-    /// [`RevisionLog::cover`].
-    ///
-    /// Not synced: a crash may bring the records back, all of them or those of some batches.
-    ///
-    /// # Errors
-    /// [`StoreError::Refused`] where they are needed. After any other error the log is poisoned.
-    pub fn shorten(&self, from: RevisionNumber) -> Result<Shortened, StoreError> {
-        let Some(dir) = &self.checkpoints else {
-            return Err(StoreError::refused("to take records away that no checkpoint covers"));
-        };
-        // Whoever checks everything is not to find records gone under their eyes.
-        dir.try_undisturbed(|| self.shorten_now(from)).unwrap_or(Ok(Shortened::NotNow))
-    }
-
-    fn shorten_now(&self, from: RevisionNumber) -> Result<Shortened, StoreError> {
-        let _one_writer = self.tip.lock();
-        if self.is_poisoned() {
-            return Err(StoreError::Poisoned);
-        }
-        let oldest = self.oldest_number();
-        if from > self.head_number() || (from > oldest && !self.is_covered(from)) {
-            let what = format!("to take the records before revision {from} away: they are needed");
-            return Err(StoreError::refused(what));
-        }
-        let until = RevisionNumber::new(from.get().min(oldest.get() + SHORTENED_RECORDS));
-        let mut batch = Batch::default();
-        for number in (oldest.get()..until.get()).map(RevisionNumber::new) {
-            let entry = recover::entry(&*self.store, number)?;
-            batch.delete(layout::chain_key(number));
-            batch.delete(layout::commit_key(entry.commit_id));
-        }
-        if until > oldest {
-            batch.put(layout::OLDEST_KEY, layout::number_value(until));
-        }
-        let chunks = self.chunks_before(until.max(oldest))?;
-        let more = until < from || chunks.len() == SHORTENED_CHUNKS;
-        chunks.into_iter().for_each(|key| batch.delete(key));
-        if batch.bytes() > 0 {
-            // First: whoever fails to read one of them sees that it is not kept any more.
-            self.oldest.fetch_max(until.get(), Ordering::AcqRel);
-            let latch = Latch::arm(&self.poisoned);
-            reach(Point::ShortenBatched);
-            self.store.write(batch)?;
-            reach(Point::ShortenWritten);
-            latch.disarm();
-        }
-        Ok(if more { Shortened::InPart } else { Shortened::Whole })
-    }
-
-    // The keys of chunks that nobody speaks of any more, as many as go into one batch.
-    fn chunks_before(&self, oldest: RevisionNumber) -> Result<Vec<Vec<u8>>, StoreError> {
-        let mut keys = Vec::new();
-        for item in self.store.scan(layout::RECORD_PREFIX).take(SHORTENED_CHUNKS) {
-            let (key, _) = item?;
-            match layout::kind_of(&key) {
-                Some(layout::KeyKind::Chunk(number)) if number < oldest => keys.push(key),
-                _ => break,
-            }
-        }
-        Ok(keys)
-    }
-
     /// How often the medium was made to sync since the log was opened.
     #[must_use]
     pub fn syncs(&self) -> u64 {
@@ -518,7 +394,7 @@ impl RevisionLog {
             // Small, and not to be read while it changes.
             let _one_writer = self.tip.lock();
             if !self.is_poisoned() {
-                side::recover(&*self.store)?;
+                metadata::recover(&*self.store)?;
             }
             Ok(verified)
         };
@@ -556,10 +432,10 @@ impl RevisionLog {
     }
 
     /// Notes beside the store what is durable, and only when it is.
-    fn note(&self, entry: Option<ChainEntry>, side: &SideView) -> Result<(), StoreError> {
+    fn note(&self, entry: Option<ChainEntry>, metadata: &Metadata) -> Result<(), StoreError> {
         match &self.checkpoints {
-            Some(dir) if entry.is_some() || side.head.sequence > 0 => {
-                dir.witness().saw(&Seen { entry, side: side.head })
+            Some(dir) if entry.is_some() || metadata.head.sequence > 0 => {
+                dir.high_water_mark().note(&Seen { entry, metadata: metadata.head })
             }
             _ => Ok(()),
         }

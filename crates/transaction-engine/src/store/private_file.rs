@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crate::failpoint::{Point, reach};
+use crate::store::failpoint::{Point, reach};
 
 /// Puts a file of mode 0600 in its place, instead of whatever stood there.
 ///

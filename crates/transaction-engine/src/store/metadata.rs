@@ -15,19 +15,9 @@ use blake3::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::layout::{ANSWER_PREFIX, AWAITING_KEY, EXPIRY_PREFIX, METADATA_KEY, TAG_PREFIX};
 use super::{Batch, Store, StoreError};
-use crate::revision::{RevisionNumber, Timestamp};
-
-/// Holds the head of everything here.
-pub(super) const SIDE_KEY: &[u8] = b"s";
-/// Holds the commit that awaits its confirmation.
-pub(super) const AWAITING_KEY: &[u8] = b"w";
-/// Tags, by name.
-pub(super) const TAG_PREFIX: &[u8] = b"t/";
-/// Answers, by slot.
-pub(super) const ANSWER_PREFIX: &[u8] = b"k/";
-/// When answers expire: time and slot.
-pub(super) const EXPIRY_PREFIX: &[u8] = b"e/";
+use crate::store::revision::{RevisionNumber, Timestamp};
 
 const HASH: usize = blake3::OUT_LEN;
 
@@ -77,7 +67,7 @@ pub struct Awaiting {
 
 /// A change of what is kept beside revisions.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum SideChange {
+pub enum MetadataChange {
     /// Gives a name to a revision, the one it had before or a new one.
     TagSet(Tag),
     /// Takes a name away.
@@ -94,8 +84,8 @@ pub enum SideChange {
 
 /// All of it that is small, as it was after the last durable batch.
 #[derive(Clone, Default, Debug)]
-pub(super) struct SideView {
-    pub(super) head: SideHead,
+pub(super) struct Metadata {
+    pub(super) head: MetadataHead,
     // Shared, as a copy is made with every batch.
     pub(super) tags: Arc<BTreeMap<String, Tag>>,
     pub(super) awaiting: Option<Awaiting>,
@@ -105,12 +95,12 @@ pub(super) struct SideView {
 
 /// How often it changed, and the sum over its entries.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct SideHead {
+pub(super) struct MetadataHead {
     pub(super) sequence: u64,
     sum: [u64; 4],
 }
 
-impl SideHead {
+impl MetadataHead {
     pub(super) const BYTES: usize = 8 + 32 + HASH;
 
     pub(super) fn to_bytes(self) -> Vec<u8> {
@@ -155,12 +145,12 @@ fn term(key: &[u8], value: &[u8]) -> [u64; 4] {
 
 // ===== changing =====
 
-impl SideView {
+impl Metadata {
     /// Adds changes to a batch, and says what it will be like when that is durable.
     pub(super) fn changed(
         &self,
         store: &dyn Store,
-        changes: &[SideChange],
+        changes: &[MetadataChange],
         batch: &mut Batch,
     ) -> Result<Self, StoreError> {
         let mut after = self.clone();
@@ -184,28 +174,28 @@ impl SideView {
                 None => batch.delete(key),
             }
         }
-        batch.put(SIDE_KEY, after.head.to_bytes());
+        batch.put(METADATA_KEY, after.head.to_bytes());
         Ok(after)
     }
 
     fn take_in(
         &mut self,
         store: &dyn Store,
-        change: &SideChange,
+        change: &MetadataChange,
         entries: &mut BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     ) -> Result<(), StoreError> {
         match change {
-            SideChange::TagSet(tag) => {
+            MetadataChange::TagSet(tag) => {
                 Arc::make_mut(&mut self.tags).insert(tag.name.clone(), tag.clone());
                 let key = tag_key(&tag.name);
                 let value = sealed(&key, &StoredTag::of(tag))?;
                 entries.insert(key, Some(value));
             }
-            SideChange::TagDelete(name) => {
+            MetadataChange::TagDelete(name) => {
                 Arc::make_mut(&mut self.tags).remove(name);
                 entries.insert(tag_key(name), None);
             }
-            SideChange::Keep(answer) => {
+            MetadataChange::Keep(answer) => {
                 let next = self.next_expiry.map_or(answer.expires, |at| at.min(answer.expires));
                 self.next_expiry = Some(next);
                 let key = answer_key(&answer.slot);
@@ -217,16 +207,16 @@ impl SideView {
                 entries.insert(key, Some(value));
                 entries.insert(expiry_key(answer.expires, &answer.slot), Some(Vec::new()));
             }
-            SideChange::Forget(slot, expires) => {
+            MetadataChange::Forget(slot, expires) => {
                 entries.insert(answer_key(slot), None);
                 entries.insert(expiry_key(*expires, slot), None);
             }
-            SideChange::Await(awaiting) => {
+            MetadataChange::Await(awaiting) => {
                 self.awaiting = Some(awaiting.clone());
                 let value = sealed(AWAITING_KEY, &StoredAwaiting::of(awaiting))?;
                 entries.insert(AWAITING_KEY.to_vec(), Some(value));
             }
-            SideChange::Settle => {
+            MetadataChange::Settle => {
                 self.awaiting = None;
                 entries.insert(AWAITING_KEY.to_vec(), None);
             }
@@ -251,7 +241,7 @@ impl SideView {
         store: &dyn Store,
         now: Timestamp,
         limit: usize,
-    ) -> Result<Vec<SideChange>, StoreError> {
+    ) -> Result<Vec<MetadataChange>, StoreError> {
         let mut expired = Vec::new();
         if self.next_expiry.is_none_or(|next| now < next) {
             return Ok(expired);
@@ -264,7 +254,7 @@ impl SideView {
                 self.next_expiry = Some(at);
                 break;
             }
-            expired.push(SideChange::Forget(slot, at));
+            expired.push(MetadataChange::Forget(slot, at));
         }
         Ok(expired)
     }
@@ -281,13 +271,13 @@ fn stored_answer(store: &dyn Store, slot: &Slot) -> Result<Option<(Answer, u64)>
 // ===== reading =====
 
 /// Reads everything there is and checks it against its head.
-pub(super) fn recover(store: &dyn Store) -> Result<SideView, StoreError> {
-    let head = match store.get(SIDE_KEY)? {
-        Some(bytes) => SideHead::parse(&bytes).ok_or_else(|| unreadable(SIDE_KEY))?,
-        None => SideHead::default(),
+pub(super) fn recover(store: &dyn Store) -> Result<Metadata, StoreError> {
+    let head = match store.get(METADATA_KEY)? {
+        Some(bytes) => MetadataHead::parse(&bytes).ok_or_else(|| unreadable(METADATA_KEY))?,
+        None => MetadataHead::default(),
     };
-    let mut view = SideView { head, ..SideView::default() };
-    let mut counted = SideHead { sequence: head.sequence, ..SideHead::default() };
+    let mut view = Metadata { head, ..Metadata::default() };
+    let mut counted = MetadataHead { sequence: head.sequence, ..MetadataHead::default() };
     for prefix in [TAG_PREFIX, ANSWER_PREFIX, EXPIRY_PREFIX, AWAITING_KEY] {
         for item in store.scan(prefix) {
             let (key, value) = item?;
@@ -301,7 +291,7 @@ pub(super) fn recover(store: &dyn Store) -> Result<SideView, StoreError> {
     Ok(view)
 }
 
-impl SideView {
+impl Metadata {
     fn read(&mut self, key: &[u8], value: &[u8]) -> Option<()> {
         if let Some(name) = key.strip_prefix(TAG_PREFIX) {
             let name = std::str::from_utf8(name).ok()?.to_owned();
@@ -329,7 +319,7 @@ fn damaged(what: impl Into<String>) -> StoreError {
 
 /// Reads an entry and writes it again, for the fuzz targets.
 pub(super) fn rewritten(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
-    let mut view = SideView::default();
+    let mut view = Metadata::default();
     view.read(key, value)?;
     if let Some(slot) = key.strip_prefix(ANSWER_PREFIX) {
         let (answer, sequence) =
@@ -506,7 +496,7 @@ mod tests {
         }
     }
 
-    fn write(store: &MemStore, view: &SideView, changes: &[SideChange]) -> SideView {
+    fn write(store: &MemStore, view: &Metadata, changes: &[MetadataChange]) -> Metadata {
         let mut batch = Batch::default();
         let after = view.changed(store, changes, &mut batch).unwrap();
         store.write(batch).unwrap();
@@ -522,14 +512,14 @@ mod tests {
             token: [1; 32],
         };
         let one = [
-            SideChange::TagSet(tag("a")),
-            SideChange::TagSet(tag("b")),
-            SideChange::Keep(answer(1, 10)),
-            SideChange::Keep(answer(2, 20)),
-            SideChange::Await(awaiting.clone()),
+            MetadataChange::TagSet(tag("a")),
+            MetadataChange::TagSet(tag("b")),
+            MetadataChange::Keep(answer(1, 10)),
+            MetadataChange::Keep(answer(2, 20)),
+            MetadataChange::Await(awaiting.clone()),
         ];
-        let view = write(&store, &SideView::default(), &one);
-        let two = [SideChange::TagDelete("a".into()), SideChange::TagSet(tag("b"))];
+        let view = write(&store, &Metadata::default(), &one);
+        let two = [MetadataChange::TagDelete("a".into()), MetadataChange::TagSet(tag("b"))];
         let view = write(&store, &view, &two);
         let again = recover(&store).unwrap();
         assert_eq!(again.head, view.head);
@@ -540,8 +530,8 @@ mod tests {
 
         let mut view = again;
         let expired = view.expired(&store, Timestamp::from_micros(10), 9).unwrap();
-        assert_eq!(expired, [SideChange::Forget([1; 32], Timestamp::from_micros(10))]);
-        let view = write(&store, &view, &[expired.as_slice(), &[SideChange::Settle]].concat());
+        assert_eq!(expired, [MetadataChange::Forget([1; 32], Timestamp::from_micros(10))]);
+        let view = write(&store, &view, &[expired.as_slice(), &[MetadataChange::Settle]].concat());
         let again = recover(&store).unwrap();
         assert_eq!((again.head, &again.awaiting), (view.head, &None));
         assert_eq!(again.next_expiry, Some(Timestamp::from_micros(20)));
@@ -551,8 +541,8 @@ mod tests {
     #[test]
     fn an_answer_that_is_not_durable_yet_is_not_seen() {
         let store = MemStore::new();
-        let before = SideView::default();
-        let after = write(&store, &before, &[SideChange::Keep(answer(1, 10))]);
+        let before = Metadata::default();
+        let after = write(&store, &before, &[MetadataChange::Keep(answer(1, 10))]);
         assert_eq!(before.answer(&store, &[1; 32]).unwrap(), None);
         assert!(after.answer(&store, &[1; 32]).unwrap().is_some());
     }
@@ -561,8 +551,8 @@ mod tests {
     #[test]
     fn entries_are_written_as_documented() {
         let store = MemStore::new();
-        let keep = [SideChange::Keep(answer(2, 0x0102)), SideChange::TagSet(tag("a"))];
-        write(&store, &SideView::default(), &keep);
+        let keep = [MetadataChange::Keep(answer(2, 0x0102)), MetadataChange::TagSet(tag("a"))];
+        write(&store, &Metadata::default(), &keep);
         let text = |key: &[u8]| {
             let value = store.get(key).unwrap().unwrap();
             String::from_utf8(value[32..].to_vec()).unwrap()
@@ -575,6 +565,6 @@ mod tests {
         assert_eq!(text(b"t/a"), r#"{"number":1,"time":5,"author":"me"}"#);
         let expiry = [b"e/\0\0\0\0\0\0\x01\x02".as_slice(), &[2; 32]].concat();
         assert_eq!(store.get(&expiry).unwrap(), Some(Vec::new()));
-        assert_eq!(store.get(b"s").unwrap().unwrap().len(), SideHead::BYTES);
+        assert_eq!(store.get(b"s").unwrap().unwrap().len(), MetadataHead::BYTES);
     }
 }

@@ -4,7 +4,8 @@
 //! checked before they are parsed, parsed before they are applied, and the digest of the tree is
 //! compared after every revision, so that the first bad one is the one that is named.
 
-use std::collections::BTreeMap;
+mod verify;
+
 use std::error::Error;
 
 use blake3::Hash;
@@ -12,33 +13,29 @@ use config_tree::{Change, Kind, Node, NodePath, Tree, TreeDigest};
 use uuid::Uuid;
 
 use super::checkpoint::{Checkpoint, CheckpointDir};
-use super::layout::{
-    self, CHAIN_PREFIX, ChainEntry, FORMAT, FORMAT_KEY, GENESIS, HEAD_KEY, KeyKind,
-};
-use super::log::Recovered;
-use super::side::{self, SideView};
-use super::witness::{Seen, Testimony};
+use super::high_water_mark::{Noted, Seen};
+use super::layout::{self, CHAIN_PREFIX, ChainEntry, FORMAT, FORMAT_KEY, GENESIS, HEAD_KEY};
+use super::metadata::{self, Metadata};
 use super::{Batch, Store, StoreError};
-use crate::failpoint::{Point, reach};
-use crate::revision::{RevisionNumber, RevisionRecord};
+use crate::store::failpoint::{Point, reach};
+use crate::store::revision::{RevisionNumber, RevisionRecord};
+
+pub use verify::Verified;
+pub(super) use verify::verify;
 
 const RESTORE: &str = "keep a copy of the data directory and restore it from a backup";
 
 const FIRST: RevisionNumber = RevisionNumber::new(1);
 
-/// What [`RevisionLog::verify`](super::RevisionLog::verify) found in order.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Verified {
-    /// The newest revision.
-    pub head: RevisionNumber,
-    /// How many records there are.
-    pub records: u64,
-    /// How many changes there are in all records.
-    pub changes: u64,
-    /// How many bytes all records take.
-    pub bytes: u64,
-    /// The revisions of which there are good checkpoints.
-    pub checkpoints: Vec<RevisionNumber>,
+/// What was found when a log was opened.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The newest revision; 0 when nothing was committed yet.
+    pub number: RevisionNumber,
+    /// The tree of that revision.
+    pub tree: Tree,
+    /// The record of that revision.
+    pub last: Option<RevisionRecord>,
     /// What is not as it should be and does no harm, such as a damaged checkpoint.
     pub warnings: Vec<String>,
 }
@@ -331,11 +328,11 @@ pub(super) fn recover(
     chain: &Chain<'_>,
     checkpoints: Option<&CheckpointDir>,
     skeleton: &Tree,
-) -> Result<(Recovered, SideView), StoreError> {
+) -> Result<(Recovered, Metadata), StoreError> {
     let mut warnings = Vec::new();
-    let side = side::recover(chain.store)?;
+    let metadata = metadata::recover(chain.store)?;
     let base = find_base(chain, checkpoints, skeleton, &mut warnings)?;
-    let seen = read_witness(chain, checkpoints, &side, &mut warnings)?;
+    let seen = read_high_water_mark(chain, checkpoints, &metadata, &mut warnings)?;
     let mut replay = Replay::new(base)?;
     chain.walk(|entry, raw| {
         replay.compare(entry)?;
@@ -351,7 +348,7 @@ pub(super) fn recover(
         Ok(())
     })?;
     let Replay { tree, last, .. } = replay;
-    Ok((Recovered { number: chain.head_number(), tree, last, warnings }, side))
+    Ok((Recovered { number: chain.head_number(), tree, last, warnings }, metadata))
 }
 
 fn find_base(
@@ -395,26 +392,26 @@ fn find_base(
 }
 
 /// What was noted as durable, which must be in the chain.
-fn read_witness(
+fn read_high_water_mark(
     chain: &Chain<'_>,
     checkpoints: Option<&CheckpointDir>,
-    side: &SideView,
+    metadata: &Metadata,
     warnings: &mut Vec<String>,
 ) -> Result<Option<ChainEntry>, StoreError> {
     let Some(dir) = checkpoints else { return Ok(None) };
     let head = chain.head_number();
-    match dir.witness().says()? {
-        Testimony::Saw(seen) if seen.number() > head => Err(damaged(format!(
+    match dir.high_water_mark().read()? {
+        Noted::Durable(seen) if seen.number() > head => Err(damaged(format!(
             "its newest revision is {head}, and revision {} was durable once, so it lost what came \
              between",
             seen.number()
         ))),
-        Testimony::Saw(seen) => {
-            check_side(side, &seen)?;
+        Noted::Durable(seen) => {
+            check_metadata(metadata, &seen)?;
             Ok(seen.entry)
         }
-        Testimony::Blank => Ok(None),
-        Testimony::Unreadable => {
+        Noted::Blank => Ok(None),
+        Noted::Unreadable => {
             warnings.push("the note of the newest revision is damaged, and is made anew".into());
             Ok(None)
         }
@@ -422,8 +419,8 @@ fn read_witness(
 }
 
 /// That tags, answers and what awaits confirmation are not older than what was noted.
-fn check_side(side: &SideView, seen: &Seen) -> Result<(), StoreError> {
-    let (found, noted) = (side.head, seen.side);
+fn check_metadata(metadata: &Metadata, seen: &Seen) -> Result<(), StoreError> {
+    let (found, noted) = (metadata.head, seen.metadata);
     if noted.sequence > found.sequence {
         return Err(damaged(format!(
             "tags, answers or what awaits confirmation changed {} times, and it has {} of these \
@@ -521,85 +518,5 @@ fn has_place(tree: &Tree, change: &Change) -> bool {
         Change::Reorder { path, .. } => kind(path) == Some(Kind::Collection),
         // What they speak of was created by a change that had its place.
         Change::Replace { .. } | Change::Delete { .. } => true,
-    }
-}
-
-// ===== verifying =====
-
-/// Checks everything against everything else, while nobody writes a checkpoint.
-pub(super) fn verify(
-    chain: &Chain<'_>,
-    checkpoints: Option<&CheckpointDir>,
-    skeleton: &Tree,
-) -> Result<Verified, StoreError> {
-    let mut warnings = Vec::new();
-    let marks = read_marks(chain, checkpoints, skeleton, &mut warnings)?;
-    let (mut records, mut changes, mut bytes, mut chunks) = (0, 0, 0, 0);
-    // From the very beginning where possible, and not from the newest checkpoint as at start.
-    let start = if chain.oldest == FIRST { None } else { checkpoints };
-    let mut replay = Replay::new(find_base(chain, start, skeleton, &mut Vec::new())?)?;
-    chain.walk(|entry, raw| {
-        replay.compare(entry)?;
-        if marks.get(&entry.number).is_some_and(|mark| *mark != (entry.hash(), entry.digest)) {
-            return Err(foreign(entry.number));
-        }
-        let record = decode(entry, raw)?;
-        records += 1;
-        changes += record.changes.len() as u64;
-        bytes += entry.record_bytes;
-        chunks += entry.chunks();
-        replay.step(record)
-    })?;
-    check_keys(chain, records, chunks)?;
-    let checkpoints = marks.into_keys().collect();
-    Ok(Verified { head: chain.head_number(), records, changes, bytes, checkpoints, warnings })
-}
-
-type Marks = BTreeMap<RevisionNumber, (Hash, TreeDigest)>;
-
-fn read_marks(
-    chain: &Chain<'_>,
-    checkpoints: Option<&CheckpointDir>,
-    skeleton: &Tree,
-    warnings: &mut Vec<String>,
-) -> Result<Marks, StoreError> {
-    let mut marks = Marks::new();
-    let Some(dir) = checkpoints else { return Ok(marks) };
-    for number in dir.numbers()?.into_iter().filter(|number| *number <= chain.head_number()) {
-        match dir.read(number, skeleton) {
-            Ok(Checkpoint { number, chain, tree }) => {
-                marks.insert(number, (chain, tree.digest()));
-            }
-            Err(error) => warnings.push(with_cause(&error)),
-        }
-    }
-    Ok(marks)
-}
-
-/// That there is nothing in the store but what the chain speaks of.
-fn check_keys(chain: &Chain<'_>, records: u64, chunks: u64) -> Result<(), StoreError> {
-    let (mut indexed, mut stored) = (0, 0);
-    for item in chain.store.scan(b"") {
-        let (key, value) = item?;
-        match layout::kind_of(&key) {
-            // The side entries have a sum of their own.
-            Some(KeyKind::Single | KeyKind::Chain | KeyKind::Side) => {}
-            Some(KeyKind::Commit) => match layout::parse_number(&value) {
-                Some(number) if number > chain.head_number() => {}
-                _ => indexed += 1,
-            },
-            Some(KeyKind::Chunk(number)) if number > chain.head_number() => {}
-            // Left from a record that is being taken away.
-            Some(KeyKind::Chunk(number)) if number < chain.oldest => {}
-            Some(KeyKind::Chunk(_)) => stored += 1,
-            None => return Err(damaged(format!("it has an unknown key {}", key.escape_ascii()))),
-        }
-    }
-    if (indexed, stored) == (records, chunks) {
-        Ok(())
-    } else {
-        Err(damaged(format!(
-            "it has {indexed} index entries and {stored} chunks for {records} records of {chunks}"
-        )))
     }
 }

@@ -1,0 +1,55 @@
+//! What the verbs, the writer and the background all use. Nothing here knows any of them.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use arc_swap::ArcSwap;
+use catalog::Catalog;
+use config_tree::Tree;
+
+use crate::applier::Applier;
+use crate::clock::Clock;
+use crate::exclusive_lock::ExclusiveLock;
+use crate::history_rules::HistoryRules;
+use crate::hub::Hub;
+use crate::past::Past;
+use crate::revision::Revision;
+use crate::secrets::Sealer;
+use crate::store::RevisionLog;
+
+/// One configuration as every part of the engine sees it.
+pub(crate) struct Shared {
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) running: ArcSwap<Revision>,
+    pub(crate) log: RevisionLog,
+    pub(crate) sealer: Arc<Sealer>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) exclusive_lock: ExclusiveLock,
+    pub(crate) change_limit: usize,
+    pub(crate) checkpoint_every: u64,
+    // The revision of the last checkpoint.
+    pub(crate) checkpointed: AtomicU64,
+    // After a failure: the revision before which the history is not shortened again.
+    pub(crate) shorten_not_before: AtomicU64,
+    pub(crate) history: HistoryRules,
+    pub(crate) past: Past,
+    pub(crate) hub: Hub,
+    pub(crate) appliers: Vec<Arc<dyn Applier>>,
+}
+
+/// What staging a change needs besides the transaction.
+pub(crate) struct Rules<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) sealer: &'a Sealer,
+    pub(crate) change_limit: usize,
+}
+
+impl Shared {
+    pub(crate) fn needs_message(&self, tree: &Tree) -> bool {
+        self.history.message_required.as_ref().is_some_and(|rule| rule(tree))
+    }
+
+    pub(crate) fn rules(&self) -> Rules<'_> {
+        Rules { catalog: &self.catalog, sealer: &self.sealer, change_limit: self.change_limit }
+    }
+}

@@ -3,7 +3,7 @@
 //! Text and not a value tree, because a body is shown, hashed and stored far more often than it is
 //! changed, and a million value trees cost several times the memory. Members are sorted, no space
 //! is wasted, so equal bodies have equal text. References are the *bare keys* of their targets in
-//! the text, and are listed beside it, so that nobody needs the schema to find them.
+//! the text, and are listed next to it, so that no one needs the schema to find them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,9 +34,34 @@ pub struct Body(Arc<Inner>);
 struct Inner {
     text: Bytes,
     references: Box<[Reference]>,
-    // How the one API that shows this tree shows this body. Sharing invalidates: a changed node
-    // has another body, hence an empty cache.
-    shown: OnceLock<Shown>,
+    // How APIs show this body. Sharing invalidates: a changed node has another body, and with it
+    // an empty cache.
+    shown: Slot,
+}
+
+// Boxed, because most bodies of a large tree are never shown: an empty slot is small.
+type Slot = OnceLock<Box<Cached>>;
+
+/// What one renderer made, and the slot of the next one.
+struct Cached {
+    renderer: Renderer,
+    shown: Shown,
+    next: Slot,
+}
+
+/// One way to show bodies, by a number that no other way in the process has.
+///
+/// A body can be shown by several APIs at once, each in its own form. The number keeps one from
+/// being given what another one made.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Renderer(u8);
+
+impl Renderer {
+    /// The renderer of this number.
+    #[must_use]
+    pub const fn new(number: u8) -> Self {
+        Self(number)
+    }
 }
 
 /// A body as it is shown.
@@ -67,14 +92,16 @@ impl Body {
     /// Keeps text that [`Body::text`] gave earlier, as a store does. The text is not checked.
     #[must_use]
     pub fn from_text(text: Bytes, references: Vec<Reference>) -> Self {
-        Self(Arc::new(Inner { text, references: references.into(), shown: OnceLock::new() }))
+        Self(Arc::new(Inner { text, references: references.into(), shown: Slot::new() }))
     }
 
     /// The canonical JSON text, references as bare keys, secrets sealed.
     #[must_use]
     pub fn text(&self) -> &str {
         // Both constructors take JSON text; a store that read other bytes refused them before.
-        std::str::from_utf8(&self.0.text).unwrap_or("null")
+        let text = std::str::from_utf8(&self.0.text);
+        debug_assert!(text.is_ok(), "a body is not text");
+        text.unwrap_or("null")
     }
 
     /// The text as shared bytes.
@@ -86,7 +113,9 @@ impl Body {
     /// The text parsed. Costs an allocation per member; reads do not need it.
     #[must_use]
     pub fn value(&self) -> Value {
-        serde_json::from_slice(&self.0.text).unwrap_or(Value::Null)
+        let value = serde_json::from_slice(&self.0.text);
+        debug_assert!(value.is_ok(), "a body is not JSON");
+        value.unwrap_or(Value::Null)
     }
 
     /// The value at a JSON Pointer. Of an object, only the member in which it lies is made.
@@ -111,10 +140,21 @@ impl Body {
         &self.0.references
     }
 
-    /// The form in which the body is shown, made by `show` the first time it is asked for.
+    /// The form in which a renderer shows the body, made by `show` the first time the renderer
+    /// asks for it.
     #[must_use]
-    pub fn shown(&self, show: impl FnOnce(&Self) -> Bytes) -> &Shown {
-        self.0.shown.get_or_init(|| Shown::new(show(self)))
+    pub fn shown(&self, renderer: Renderer, show: impl Fn(&Self) -> Bytes) -> &Shown {
+        let mut slot = &self.0.shown;
+        loop {
+            let cached = slot.get_or_init(|| {
+                let shown = Shown::new(show(self));
+                Box::new(Cached { renderer, shown, next: Slot::new() })
+            });
+            if cached.renderer == renderer {
+                return &cached.shown;
+            }
+            slot = &cached.next;
+        }
     }
 
     /// Whether both are the same body in memory, which implies equality.
@@ -161,7 +201,6 @@ mod tests {
             "{\"a\\n\":{\"b\":1},\"a\":2}",
             r#"[{"a":5}]"#,
             r#""text""#,
-            "no JSON",
         ];
         let pointers =
             ["", "/", "/a", "/a/b", "/a/b/1/c", "/n", "/m~0~1", "/0/a", "/x", "a", "/a\n/b"];
@@ -182,8 +221,29 @@ mod tests {
     #[test]
     fn the_shown_form_is_made_once_and_shared_by_clones() {
         let body = Body::new(&json!(1), Vec::new());
-        assert_eq!(body.clone().shown(|_| Bytes::from_static(b"one")).text, "one");
-        assert_eq!(body.shown(|_| unreachable!("cached")).text, "one");
-        assert_ne!(body.shown(|_| unreachable!("cached")).tag, Shown::new(Bytes::new()).tag);
+        let one = Renderer::new(1);
+        assert_eq!(body.clone().shown(one, |_| Bytes::from_static(b"one")).text, "one");
+        assert_eq!(body.shown(one, |_| unreachable!("cached")).text, "one");
+        assert_ne!(body.shown(one, |_| unreachable!("cached")).tag, Shown::new(Bytes::new()).tag);
+    }
+
+    #[test]
+    fn each_renderer_is_given_what_it_made_itself() {
+        let body = Body::new(&json!(1), Vec::new());
+        let names = ["first", "second", "third"];
+        for (number, name) in (0..).zip(names) {
+            let made = body.shown(Renderer::new(number), |_| Bytes::from_static(name.as_bytes()));
+            assert_eq!(made.text, name);
+        }
+        for (number, name) in (0..).zip(names) {
+            let kept = body.shown(Renderer::new(number), |_| unreachable!("cached"));
+            assert_eq!(kept.text, name);
+        }
+    }
+
+    #[test]
+    fn a_body_that_was_never_shown_has_little_room_for_it() {
+        assert!(size_of::<Slot>() <= 16);
+        assert!(size_of::<Inner>() <= 64);
     }
 }

@@ -319,6 +319,40 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_a_deleted_member_stays_used() {
+        let mut tree = fresh();
+        let collection = path("/c");
+        for key in ["7", "12", "x9", "007", "-30", "99999999999999999999"] {
+            tree.object_create(&collection.join(&Key::parse(key).unwrap()), body(1), None).unwrap();
+        }
+        assert_eq!(tree.sequence(&collection), 12);
+        let before = tree.clone();
+        let deleted = path("/c/12");
+        tree.object_delete(&deleted).unwrap();
+        assert_eq!(tree.sequence(&collection), 12);
+        // As a start does: the changes of the records, one after the other.
+        let mut replayed = before.clone();
+        let changes = changes_between(&before, &tree, [&deleted]);
+        changes.iter().for_each(|change| replayed.apply(change).unwrap());
+        assert_eq!(replayed.sequences(), [(collection.clone(), 12)]);
+        // And as a checkpoint does: only what is there, and then the number.
+        let mut read = fresh();
+        let members =
+            tree.members(&collection).map(|(k, b)| (k, tree.rank(&collection.join(k)), b));
+        let members = members.map(|(k, rank, b)| (k.clone(), rank.unwrap(), b.clone())).collect();
+        read.collection_fill(&collection, members).unwrap();
+        assert_eq!((read.sequence(&collection), read.digest()), (7, tree.digest()));
+        read.sequence_raise(&collection, 12).unwrap();
+        read.sequence_raise(&collection, 3).unwrap();
+        assert_eq!((read.sequence(&collection), read.digest()), (12, tree.digest()));
+        assert!(read.is_consistent());
+        assert_eq!(
+            read.sequence_raise(&path("/f/o"), 1),
+            Err(crate::TreeError::WrongKind(path("/f/o")))
+        );
+    }
+
+    #[test]
     fn what_is_again_as_it_was_is_no_change() {
         let base = fresh();
         let mut after = base.clone();

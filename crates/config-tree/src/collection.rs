@@ -1,8 +1,9 @@
 //! Ordered, keyed members.
 //!
 //! Two maps over one set: by key, to find a member, and by rank, to find its neighbours; both in
-//! O(log n), both shared between trees. Ranks grow with creation and are never moved by a
-//! deletion, so a deleted member can be put back exactly where it stood.
+//! O(log n), both shared between trees. A deletion moves no rank, so a deleted member can be put
+//! back exactly where it stood. A new member's rank is one more than the highest in use, so a
+//! rank can be given again; the number of a member that is counted cannot: see `sequence`.
 //!
 //! Where members are known by a value of theirs, such as a name, a third map finds them by it, so
 //! that nobody has to read a whole collection to see whether a name is taken.
@@ -29,6 +30,8 @@ pub(crate) struct Collection {
     pub(crate) by_rank: OrdMap<u64, Key>,
     pub(crate) indexed: Arc<[String]>,
     pub(crate) by_value: OrdSet<Held>,
+    /// The highest number that was ever the key of a member, or zero. A deletion leaves it.
+    pub(crate) sequence: u64,
 }
 
 /// A value that a member has: the pointer's place in `indexed`, the value as JSON text, who.
@@ -133,6 +136,7 @@ impl Collection {
     pub(crate) fn insert(&mut self, key: Key, body: Body, rank: Option<u64>) -> u64 {
         let end = self.by_rank.get_max().map_or(1, |(rank, _)| rank + 1);
         let rank = rank.filter(|rank| !self.by_rank.contains_key(rank)).unwrap_or(end);
+        self.sequence = self.sequence.max(number_of(&key));
         self.by_rank.insert(rank, key.clone());
         self.by_value.extend(self.held(&key, &body));
         self.by_key.insert(key, Member { rank, body });
@@ -174,5 +178,16 @@ impl Collection {
             }
         }
         true
+    }
+}
+
+/// The number that a key is: a positive decimal without leading zeros; otherwise zero.
+pub(crate) fn number_of(key: &Key) -> u64 {
+    let text = key.as_str();
+    match text.as_bytes() {
+        [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => {
+            text.parse().unwrap_or_default()
+        }
+        _ => 0,
     }
 }

@@ -9,7 +9,7 @@
 use std::thread::{self, ScopedJoinHandle};
 
 use crate::body::Body;
-use crate::collection::{Collection, Held, Member};
+use crate::collection::{Collection, Held, Member, number_of};
 use crate::digest::TreeDigest;
 use crate::path::{Key, NodePath};
 use crate::tree::{Edge, edge};
@@ -39,6 +39,8 @@ pub(crate) fn fill(
     members: Vec<(Key, u64, Body)>,
 ) -> Result<Filled, Key> {
     let Share { digest, held, edges } = share_out(path, empty, &members);
+    let numbers = members.iter().map(|(key, ..)| number_of(key));
+    let sequence = numbers.fold(empty.sequence, u64::max);
     let ranks: Vec<(u64, Key)> =
         members.iter().map(|(key, rank, _)| (*rank, key.clone())).collect();
     let mut members: Vec<(Key, Member)> =
@@ -58,6 +60,7 @@ pub(crate) fn fill(
             by_rank: joined(by_rank),
             indexed: empty.indexed.clone(),
             by_value: joined(by_value),
+            sequence,
         };
         Ok(Filled { collection, digest, edges: joined(edges) })
     })

@@ -35,7 +35,7 @@ pub mod path;
 pub mod pointer;
 pub mod tree;
 
-pub use body::{Body, Reference, Shown};
+pub use body::{Body, Reference, Renderer, Shown};
 pub use change::{Change, changes_between, invert};
 pub use compare::touched_between;
 pub use digest::TreeDigest;

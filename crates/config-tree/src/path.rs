@@ -156,6 +156,103 @@ impl fmt::Debug for NodePath {
     }
 }
 
+/// A path that is known when the program is compiled: `node_path!("/aaa/acls")` is a
+/// `&'static NodePath`. A text that is not a path does not compile.
+///
+/// ```
+/// use config_tree::node_path;
+/// assert_eq!(node_path!("/aaa/acls").to_string(), "/aaa/acls");
+/// ```
+///
+/// ```compile_fail
+/// config_tree::node_path!("aaa/acls");
+/// ```
+#[macro_export]
+macro_rules! node_path {
+    ($text:literal) => {{
+        const _: () = assert!(
+            $crate::path::is_path($text),
+            concat!("not a path of a configuration: ", $text)
+        );
+        static PATH: ::std::sync::LazyLock<$crate::NodePath> =
+            ::std::sync::LazyLock::new(|| $crate::path::constant($text));
+        &*PATH
+    }};
+}
+
+/// Whether a text is a path, as [`NodePath::parse`] sees it; can be asked while compiling.
+#[must_use]
+pub const fn is_path(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    if bytes.is_empty() || bytes[0] != b'/' {
+        return false;
+    }
+    if bytes.len() == 1 {
+        return true;
+    }
+    let (mut at, mut start, mut depth) = (1, 1, 0);
+    while at <= bytes.len() {
+        if at == bytes.len() || bytes[at] == b'/' {
+            depth += 1;
+            if depth > NodePath::MAX_DEPTH || !is_key(bytes, start, at) {
+                return false;
+            }
+            start = at + 1;
+        }
+        at += 1;
+    }
+    true
+}
+
+// Whether these bytes of a text are a key, as `Key::parse` sees it.
+const fn is_key(bytes: &[u8], start: usize, end: usize) -> bool {
+    let length = end - start;
+    if length == 0 || length > Key::MAX_BYTES || bytes[start] == b'@' {
+        return false;
+    }
+    let dots = bytes[start] == b'.' && (length == 1 || length == 2 && bytes[start + 1] == b'.');
+    !dots && !ends_with_order(bytes, start, end) && !has_control(bytes, start, end)
+}
+
+const fn ends_with_order(bytes: &[u8], start: usize, end: usize) -> bool {
+    const ORDER: &[u8] = b"@order";
+    if end - start < ORDER.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < ORDER.len() {
+        if bytes[end - ORDER.len() + at] != ORDER[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+// Control characters are U+0000 to U+001F, U+007F, and U+0080 to U+009F, which is C2 80 to C2 9F.
+const fn has_control(bytes: &[u8], start: usize, end: usize) -> bool {
+    let mut at = start;
+    while at < end {
+        let byte = bytes[at];
+        let wide = byte == 0xC2 && at + 1 < end && bytes[at + 1] < 0xA0;
+        if byte < 0x20 || byte == 0x7F || wide {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+/// What [`node_path!`] becomes; the text was checked when it was compiled.
+///
+/// # Panics
+/// The text is not a path.
+#[doc(hidden)]
+#[must_use]
+pub fn constant(text: &'static str) -> NodePath {
+    NodePath::parse(text).unwrap_or_else(|error| panic!("{text:?} is not a path: {error}"))
+}
+
 /// Why a text is no key or no path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
@@ -203,7 +300,27 @@ mod tests {
         assert_eq!(NodePath::parse(&"/a".repeat(33)), Err(PathError::TooDeep));
     }
 
+    #[test]
+    fn a_constant_path_is_the_one_that_is_read() {
+        assert_eq!(*node_path!("/aaa/acls"), NodePath::parse("/aaa/acls").unwrap());
+        assert!(node_path!("/").is_root());
+        let deep = "/a".repeat(33);
+        let long = format!("/{}", "x".repeat(256));
+        let bad =
+            ["", "a", "//", "/a/", "/.", "/../a", "/@a", "/a@order", "/a\u{85}", &deep, &long];
+        for text in bad {
+            assert!(!is_path(text) && NodePath::parse(text).is_err(), "{text:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn compiling_and_reading_agree_on_what_a_path_is(
+            text in "[/]([a.@/\u{7e}-\u{a1}]|@order|\\.\\.){0,9}",
+        ) {
+            prop_assert_eq!(is_path(&text), NodePath::parse(&text).is_ok());
+        }
+
         #[test]
         fn a_path_reads_back_as_written(keys in prop::collection::vec("[^/@\\p{C}][^/\\p{C}]{0,9}", 0..8)) {
             prop_assume!(keys.iter().all(|k| k != "." && k != ".."));

@@ -124,6 +124,38 @@ impl Tree {
         found.map(|collection| collection.holders(pointer, value)).into_iter().flatten()
     }
 
+    /// The highest number that was ever the key of a member of a collection, whether that member
+    /// still exists or not; zero where there was none. Numbers are positive decimals.
+    ///
+    /// A tree that goes on from this one by changes never has a lower one, so the next number is
+    /// always a new one. It is not part of the digest: it is about the past and not the content.
+    #[must_use]
+    pub fn sequence(&self, collection: &NodePath) -> u64 {
+        match find(&self.root, collection.segments()) {
+            Some(Found::Slot(Slot::Collection(collection))) => collection.sequence,
+            _ => 0,
+        }
+    }
+
+    /// All collections that ever had a numbered member, each with its [`Tree::sequence`].
+    #[must_use]
+    pub fn sequences(&self) -> Vec<(NodePath, u64)> {
+        let mut found = Vec::new();
+        let mut stack = vec![(NodePath::root(), &*self.root)];
+        while let Some((path, slot)) = stack.pop() {
+            match slot {
+                Slot::Folder(children) => {
+                    stack.extend(children.iter().rev().map(|(key, slot)| (path.join(key), &**slot)))
+                }
+                Slot::Collection(collection) if collection.sequence > 0 => {
+                    found.push((path, collection.sequence));
+                }
+                Slot::Collection(_) | Slot::Object(_) => {}
+            }
+        }
+        found
+    }
+
     /// Who refers to a node, in the order of their paths. Costs O(log n) and what is taken.
     pub fn referrers(&self, target: &NodePath) -> impl Iterator<Item = Referrer> {
         let from = Edge {

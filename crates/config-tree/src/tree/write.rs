@@ -132,6 +132,27 @@ impl Tree {
         Ok(())
     }
 
+    /// Makes sure that the numbers of a collection go on after this one: see [`Tree::sequence`].
+    /// What a tree that is read back needs, and one that is put in the place of a newer one.
+    ///
+    /// # Errors
+    /// There must be such a collection.
+    pub fn sequence_raise(&mut self, path: &NodePath, number: u64) -> Result<(), TreeError> {
+        match self.get(path) {
+            Some(Node(Found::Slot(Slot::Collection(collection)))) => {
+                if collection.sequence >= number {
+                    return Ok(());
+                }
+            }
+            Some(_) => return Err(TreeError::WrongKind(path.clone())),
+            None => return Err(TreeError::Missing(path.clone())),
+        }
+        if let Some(Slot::Collection(collection)) = find_mut(&mut self.root, path.segments()) {
+            collection.sequence = number;
+        }
+        Ok(())
+    }
+
     /// Replaces the body of an object or a member and returns the former one.
     ///
     /// # Errors

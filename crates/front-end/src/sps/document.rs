@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use catalog::Catalog;
-use config_tree::{Body, Key, Kind, Neighbours, NodePath, Shown, Tree};
+use config_tree::{Body, Key, Kind, Neighbours, NodePath, Renderer, Shown, Tree};
 use serde_json::{Value, json};
 
 use crate::condition::Tag;
@@ -163,10 +163,13 @@ fn is_listed(catalog: &Catalog, parent: &NodePath) -> bool {
     catalog.endpoint(parent).is_none_or(|endpoint| endpoint.operations().list)
 }
 
+// The form of SPS among those in which bodies are kept.
+const RENDERER: Renderer = Renderer::new(0);
+
 /// A body as it is shown: references embedded with their links, secrets left out. Made once for
 /// each body and then shared.
 pub(crate) fn shown<'b>(catalog: &Catalog, path: &NodePath, body: &'b Body) -> &'b Shown {
-    body.shown(|body| {
+    body.shown(RENDERER, |body| {
         let mut value = body.value();
         let secrets = catalog.secrets(path, &value);
         if secrets.is_empty() && body.references().is_empty() {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use front_end::Metrics;
 use front_end::transport::{
-    AnswerBody, CertificateSlot, Handler, Limits, ListenUrl, Request, Server, self_signed,
+    AnswerBody, CertificateSlot, Handler, Limits, ListenUrl, Request, Server, Site, self_signed,
 };
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -90,15 +90,16 @@ pub fn serve(file: &Path, guarded: bool) -> Outcome<()> {
 async fn serve_guarded(canned: Arc<Canned>) -> Outcome<()> {
     let pair = self_signed(&[], now_seconds())?;
     let slot = CertificateSlot::new(&pair.certificate_pem, &pair.private_key_pem)?;
-    let mut listeners = Vec::new();
+    let (slot, metrics) = (Arc::new(slot), Metrics::new());
+    let mut sites = Vec::new();
     let mut lines = Vec::new();
     for url in ["http://127.0.0.1:0", "https://127.0.0.1:0"] {
         let bound = url.parse::<ListenUrl>()?.bind().await?;
         lines.push(bound.to_string());
-        listeners.push(bound);
+        let (handler, tls) = (Arc::clone(&canned), Arc::clone(&slot));
+        sites.push(Site { bound, handler, tls, metrics: metrics.clone() });
     }
-    let limits = Limits::default();
-    let _server = Server::start(listeners, canned, limits, Metrics::new(), Arc::new(slot));
+    let _server = Server::start(sites, Limits::default());
     announce(&lines)?;
     std::future::pending().await
 }

@@ -6,16 +6,22 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::Bytes;
+use catalog::SecretReader;
 use config_tree::NodePath;
 use front_end::password::hash_blocking;
 use front_end::throttle::ThrottleRules;
-use front_end::transport::{AnswerBody, Handler, Limits, Peer, Request, RequestBody};
-use front_end::{Accounts, Administrator, Metrics, Service, ServiceOptions};
+use front_end::transport::{
+    AnswerBody, CertificateSlot, Handler, Limits, Peer, Request, RequestBody,
+};
+use front_end::{
+    Administrator, Appliance, DialectSettings, Ground, Metrics, Process, ProcessOptions, Router,
+    blueprint,
+};
 use http_body_util::BodyExt;
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode, header};
@@ -23,15 +29,25 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use transaction_engine::store::MemStore;
 use transaction_engine::{Engine, Error, Session};
+use zeroize::Zeroizing;
 
 use crate::Outcome;
 use crate::appliance::{self, SETTINGS, Setup, THINGS, thing};
 
-const IDLE_MICROS: i64 = 600_000_000;
+const IDLE: Duration = Duration::from_secs(600);
+
+/// The benchmarks' configuration refers to no certificate, so no secret is asked for.
+struct NoSecrets;
+
+impl SecretReader for NoSecrets {
+    fn reveal(&self, _: &NodePath, _: &str, _: &str) -> Option<Zeroizing<String>> {
+        None
+    }
+}
 
 /// The service over an engine, with somebody logged in, and a runtime that polls it.
 pub struct InProcess {
-    service: Service,
+    router: Router,
     engine: Arc<Engine>,
     runtime: Runtime,
     token: String,
@@ -44,33 +60,32 @@ impl InProcess {
     /// The login is refused.
     pub fn new(engine: Engine) -> Outcome<Self> {
         let engine = Arc::new(engine);
-        let options = ServiceOptions {
+        let options = ProcessOptions {
             limits: Limits::default(),
             import_bytes: 256 << 20,
             throttle: ThrottleRules::default(),
             sessions: 100,
-            lenient_commit: false,
-            firmware_version: "6.2.0".to_owned(),
-            version: "6 F2".to_owned(),
-            plugin_sdk_version: None,
-            build_date: "2019-10-28T00:00:00+00:00".to_owned(),
-            host_name: "boxwood".to_owned(),
-            domain_name: "example.com".to_owned(),
         };
         let administrator =
             Administrator { name: "admin".to_owned(), password_hash: hash_blocking("admin")? };
-        let idle = Arc::new(AtomicI64::new(IDLE_MICROS));
-        let accounts = Accounts::new("admin");
-        let service = Service::new(
-            Arc::clone(&engine),
-            options,
-            administrator,
-            &accounts,
-            idle,
-            Metrics::new(),
-        )?;
+        let certificate = Arc::new(CertificateSlot::default());
+        let ground = Ground {
+            catalog: Arc::clone(engine.catalog()),
+            clock: Arc::clone(engine.clock()),
+            secrets: Arc::new(NoSecrets),
+            certificate: Arc::clone(&certificate),
+            certificate_fixed: true,
+            hosts: Vec::new(),
+            administrator: administrator.name.clone(),
+            idle: Some(IDLE),
+        };
+        let blueprint = blueprint(ground, DialectSettings::default())?;
+        let process = Arc::new(Process::new(options, administrator)?);
+        let of_engine = Arc::clone(&engine);
+        let appliance = Appliance::new(blueprint, of_engine, certificate, Metrics::new(), process);
+        let router = Router::new(Arc::new(appliance));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let mut made = Self { service, engine, runtime, token: String::new() };
+        let mut made = Self { router, engine, runtime, token: String::new() };
         made.token = made.login()?;
         Ok(made)
     }
@@ -134,7 +149,7 @@ impl InProcess {
     /// Has the service answer one request.
     #[must_use]
     pub fn handle(&self, head: &Parts, body: Bytes) -> Response<AnswerBody> {
-        self.runtime.block_on(self.service.handle(&mut request(head, body)))
+        self.runtime.block_on(self.router.handle(&mut request(head, body)))
     }
 
     /// Has the service answer one request, which must succeed.

@@ -8,17 +8,21 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
 use catalog::Catalog;
 use front_end::throttle::ThrottleRules;
-use front_end::transport::{BindError, BoundListener, CertificateSlot, Limits, Server, TlsError};
-use front_end::{Accounts, Administrator, Governor, Metrics, Mint, Service, ServiceOptions};
+use front_end::transport::{
+    BindError, BoundListener, CertificateSlot, Limits, Server, Site, TlsError,
+};
+use front_end::{
+    Administrator, Appliance, Blueprint, DialectSettings, Ground, Metrics, Process, ProcessOptions,
+    Router, SpsSettings, UnknownDialect,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use transaction_engine::clock::{Clock, SystemClock};
 use transaction_engine::secrets::{KeyError, Sealer};
 use transaction_engine::store::{CheckpointDir, MemStore, SledStore, Store, StoreError};
-use transaction_engine::{Applier, Engine, HistoryRules, Options};
+use transaction_engine::{Engine, HistoryRules, Options};
 
 use crate::administrator::{self, AdministratorError};
 use crate::appliance::{self, ApplianceError};
@@ -46,6 +50,9 @@ pub enum DaemonError {
     /// There is no catalog, or it has faults.
     #[error(transparent)]
     Appliance(#[from] ApplianceError),
+    /// The catalog names an unknown dialect.
+    #[error(transparent)]
+    Dialect(#[from] UnknownDialect),
     /// The configuration could not be opened or brought up to the catalog.
     #[error("the configuration cannot be opened: {0}")]
     Engine(#[from] transaction_engine::Error),
@@ -86,27 +93,22 @@ async fn serve(settings: &Settings) -> Result<(), DaemonError> {
     let catalog = Arc::new(appliance::catalog(settings)?);
     let data = DataDir::of(settings)?;
     let (engine, parts) = open_engine(settings, data.path(), &catalog)?;
-    show_own_certificate(settings, data.path(), &engine, &parts.certificate)?;
+    show_own_certificate(settings, data.path(), &engine, &parts)?;
     let engine = Arc::new(engine);
     let given = settings.admin_password.as_ref();
     let password_hash = administrator::keep(data.path(), given, tell_password)?;
     let administrator = Administrator { name: administrator::NAME.to_owned(), password_hash };
-    let metrics = Metrics::new();
-    let service = Arc::new(Service::new(
-        Arc::clone(&engine),
-        service_options(settings, &catalog),
-        administrator,
-        &parts.accounts,
-        parts.idle_micros,
-        metrics.clone(),
-    )?);
+    let process = Arc::new(Process::new(process_options(settings), administrator)?);
+    let Parts { blueprint, certificate } = parts;
+    let engine_of = Arc::clone(&engine);
+    let appliance = Appliance::new(blueprint, engine_of, certificate, Metrics::new(), process);
+    let appliance = Arc::new(appliance);
 
     let lines: Vec<String> = bound.iter().map(BoundListener::to_string).collect();
-    let limits = limits(settings);
-    let server = Server::start(bound, Arc::clone(&service), limits, metrics, parts.certificate);
+    let server = Server::start(sites(bound, &appliance), limits(settings));
     let expiry = tokio::spawn({
-        let service = Arc::clone(&service);
-        async move { service.expire_sessions().await }
+        let appliance = Arc::clone(&appliance);
+        async move { appliance.expire_sessions().await }
     });
     say_ready(&lines)
         .map_err(|error| DaemonError::System("cannot print that it is ready", error))?;
@@ -116,7 +118,7 @@ async fn serve(settings: &Settings) -> Result<(), DaemonError> {
     let drained = server.drain().await;
     tracing::info!(finished = drained.finished, cut_off = drained.cut_off, "listeners drained");
     expiry.abort();
-    service.end_sessions();
+    appliance.end_sessions();
     // Waits for the writer and writes a checkpoint: not for a runtime's thread.
     let stopped = tokio::task::spawn_blocking(move || engine.shutdown()).await;
     drop(stopped);
@@ -124,11 +126,21 @@ async fn serve(settings: &Settings) -> Result<(), DaemonError> {
     Ok(())
 }
 
+fn sites(bound: Vec<BoundListener>, appliance: &Arc<Appliance>) -> Vec<Site<Router>> {
+    let router = Arc::new(Router::new(Arc::clone(appliance)));
+    let site = |bound| Site {
+        bound,
+        handler: Arc::clone(&router),
+        tls: Arc::clone(appliance.certificate()),
+        metrics: appliance.metrics().clone(),
+    };
+    bound.into_iter().map(site).collect()
+}
+
 /// What engine and front end share.
-pub(crate) struct Shared {
-    accounts: Arc<Accounts>,
+pub(crate) struct Parts {
+    blueprint: Blueprint,
     certificate: Arc<CertificateSlot>,
-    idle_micros: Arc<AtomicI64>,
 }
 
 /// Opens the configuration in a data directory, which nobody else can open as long as it lives.
@@ -136,7 +148,7 @@ pub(crate) fn open_engine(
     settings: &Settings,
     data_dir: &Path,
     catalog: &Arc<Catalog>,
-) -> Result<(Engine, Shared), DaemonError> {
+) -> Result<(Engine, Parts), DaemonError> {
     let store = SledStore::open(data_dir, settings.store.cache_bytes)?;
     appliance::expect_kept_name(data_dir, catalog)?;
     let checkpoints = CheckpointDir::open(data_dir.join("checkpoints"))?;
@@ -162,24 +174,24 @@ fn engine_on(
     settings: &Settings,
     data_dir: &Path,
     catalog: &Arc<Catalog>,
-) -> Result<(Engine, Shared), DaemonError> {
+) -> Result<(Engine, Parts), DaemonError> {
     let sealer = Arc::new(sealer(settings, data_dir)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let certificate = Arc::new(match &settings.tls {
         Some(files) => certificate::from_files(&files.certificate, &files.private_key)?,
         None => CertificateSlot::default(),
     });
-    let idle = settings.login.idle.map(|idle| i64::try_from(idle.as_micros()).unwrap_or(i64::MAX));
-    let idle_micros = Arc::new(AtomicI64::new(idle.unwrap_or(0)));
-    let governor = Governor::new(
-        Arc::clone(&sealer) as _,
-        Arc::clone(&certificate),
-        settings.tls.is_some(),
-        Arc::clone(&idle_micros),
-        idle.is_some(),
-    );
-    let accounts = Arc::new(Accounts::new(administrator::NAME));
-    let mut mint = Mint::new(hosts(settings), clock.now());
+    let ground = Ground {
+        catalog: Arc::clone(catalog),
+        clock: Arc::clone(&clock),
+        secrets: Arc::clone(&sealer) as _,
+        certificate: Arc::clone(&certificate),
+        certificate_fixed: settings.tls.is_some(),
+        hosts: hosts(settings),
+        administrator: administrator::NAME.to_owned(),
+        idle: settings.login.idle,
+    };
+    let mut blueprint = front_end::blueprint(ground, dialect_settings(settings))?;
     let options = Options {
         catalog: Arc::clone(catalog),
         store,
@@ -189,14 +201,12 @@ fn engine_on(
         clock,
         mode: appliance::transaction_mode(settings, catalog),
         change_limit: settings.limits.transaction_changes,
-        history: history_rules(settings),
-        appliers: vec![
-            Arc::new(governor) as Arc<dyn Applier>,
-            Arc::clone(&accounts) as Arc<dyn Applier>,
-        ],
+        history: history_rules(settings, &blueprint),
+        appliers: blueprint.appliers(),
     };
-    let engine = Engine::open(options, &mut |collection, name| mint.member(collection, name));
-    if let Some(failure) = mint.failure {
+    let engine =
+        Engine::open(options, &mut |collection, name| blueprint.generate(collection, name));
+    if let Some(failure) = blueprint.failure() {
         return Err(failure.into());
     }
     let engine = engine?;
@@ -204,7 +214,7 @@ fn engine_on(
         tracing::warn!(warning, "while opening the store");
     }
     tracing::info!(revision = engine.running().number.get(), "configuration opened");
-    Ok((engine, Shared { accounts, certificate, idle_micros }))
+    Ok((engine, Parts { blueprint, certificate }))
 }
 
 fn hosts(settings: &Settings) -> Vec<String> {
@@ -217,22 +227,23 @@ fn show_own_certificate(
     settings: &Settings,
     data_dir: &Path,
     engine: &Engine,
-    slot: &CertificateSlot,
+    parts: &Parts,
 ) -> Result<(), CertificateError> {
     let needed = settings.listen.iter().any(|url| url.scheme == Scheme::Https);
-    if !needed || slot.is_filled() || Governor::names_certificate(&engine.running().tree) {
+    let Parts { blueprint, certificate: slot } = parts;
+    if !needed || slot.is_filled() || blueprint.names_certificate(&engine.running().tree) {
         return Ok(());
     }
     certificate::keep(data_dir, &hosts(settings), engine.clock().now(), slot)
 }
 
-fn history_rules(settings: &Settings) -> HistoryRules {
+fn history_rules(settings: &Settings, blueprint: &Blueprint) -> HistoryRules {
     let days = settings.history.keep_days;
     HistoryRules {
         revisions: settings.history.keep_revisions,
         age: (days > 0).then(|| std::time::Duration::from_secs(days * 86_400)),
         answers: settings.history.idempotency,
-        message_required: Some(Arc::new(front_end::message_required)),
+        message_required: blueprint.message_rule(),
     }
 }
 
@@ -246,12 +257,8 @@ fn sealer(settings: &Settings, data_dir: &Path) -> Result<Sealer, KeyError> {
     Ok(sealer)
 }
 
-fn service_options(settings: &Settings, catalog: &Catalog) -> ServiceOptions {
-    let said = |given: &Option<String>, name: &str| match given {
-        Some(given) => given.clone(),
-        None => catalog.appliance(name).unwrap_or_default().to_owned(),
-    };
-    ServiceOptions {
+fn process_options(settings: &Settings) -> ProcessOptions {
+    ProcessOptions {
         limits: limits(settings),
         import_bytes: settings.limits.import_bytes,
         throttle: ThrottleRules {
@@ -261,18 +268,17 @@ fn service_options(settings: &Settings, catalog: &Catalog) -> ServiceOptions {
             ..ThrottleRules::default()
         },
         sessions: settings.limits.sessions,
-        lenient_commit: settings.sps.lenient_commit,
-        firmware_version: said(&settings.sps.firmware_version, "firmware_version"),
-        version: said(&settings.sps.version, "version"),
-        plugin_sdk_version: catalog.appliance("plugin_sdk_version").map(str::to_owned),
-        build_date: BUILD_DATE.to_owned(),
-        host_name: "boxwood".to_owned(),
-        domain_name: "example.com".to_owned(),
     }
 }
 
-/// When the emulated firmware was made; the emulated appliance has no build of its own.
-const BUILD_DATE: &str = "2019-10-28T00:00:00+00:00";
+fn dialect_settings(settings: &Settings) -> DialectSettings {
+    let sps = SpsSettings {
+        lenient_commit: settings.sps.lenient_commit,
+        firmware_version: settings.sps.firmware_version.clone(),
+        version: settings.sps.version.clone(),
+    };
+    DialectSettings { sps }
+}
 
 fn limits(settings: &Settings) -> Limits {
     let given = &settings.limits;

@@ -6,7 +6,10 @@
 use config_tree::NodePath;
 use hyper::HeaderMap;
 
-use crate::operation::{query::Query, route::Endpoint};
+use crate::credentials::{self, Credentials};
+use crate::http_path;
+use crate::own_api::route::Endpoint;
+use crate::query::Query;
 use crate::sps::route::{Route, RouteError};
 use crate::sps::{self, address};
 
@@ -50,7 +53,7 @@ pub fn query(query: &str) -> Option<String> {
 /// A request path as it is shown back.
 #[must_use]
 pub fn canonical(path: &str) -> std::borrow::Cow<'_, str> {
-    address::canonical(path)
+    http_path::canonical(path)
 }
 
 /// The path under which a node is shown.
@@ -62,12 +65,12 @@ pub fn href(path: &NodePath) -> String {
 /// The token that a request carries.
 #[must_use]
 pub fn session_token(headers: &HeaderMap) -> Option<&str> {
-    crate::service::session_token(headers)
+    sps::session_token(headers)
 }
 
 /// The name and the password in an `Authorization` header.
 #[must_use]
 pub fn basic(value: &[u8]) -> Option<(String, String)> {
-    let sps::Credentials { user, password } = sps::basic(value)?;
+    let Credentials { user, password } = credentials::basic(value)?;
     Some((user, password.to_string()))
 }

@@ -1,35 +1,46 @@
-//! HTTP in front of the engine: listeners, limits, login, routing, the SPS dialect, answers.
+//! HTTP in front of the engine: listeners, limits, logins, routing, dialects, answers.
 //!
-//! Reading order: [`transport`] brings a request; [`Service`] gives it a span and a line in the
-//! log; `sps` finds out what it asks for and calls one verb of the engine; `sps::document` writes
-//! what is shown; `error` is the one table from what went wrong to statuses. `operation` holds
-//! Boxwood's own endpoints, [`transfer`] takes a whole configuration out and in; [`Governor`] and
-//! [`Accounts`] are where the committed tree governs this crate.
+//! Reading order: [`transport`] brings a request; [`Router`] gives it a line in the log and hands it
+//! to the dialect of its [`Appliance`]; the dialect (`sps`, say) finds out what it asks for, calls
+//! one verb of the engine and writes what is shown. `own_api` holds Boxwood's own endpoints,
+//! [`transfer`] takes a whole configuration out and in.
 //!
-//! What is deliberately absent: no handler touches the store, checks a schema or decides whether a
-//! transaction may be opened.
+//! A dialect imports neutral ground (everything here that is no dialect), and only the router
+//! imports a dialect. What is deliberately absent: no handler touches the store, checks a schema or
+//! decides whether a transaction may be opened.
 
-mod accounts;
+mod answer;
+mod appliance;
+mod caller;
+mod changelog;
 mod condition;
-mod error;
+mod confirmation_time;
+mod credentials;
+mod dialect;
+mod failure;
 #[doc(hidden)]
 pub mod fuzzing;
-mod governor;
+mod http_path;
 pub mod json;
+mod methods;
 pub mod metrics;
-mod operation;
+mod outcome;
+mod own_api;
 pub mod password;
+mod presentation;
+mod query;
+mod remembered;
 mod request;
-mod respond;
-mod service;
+mod router;
+mod secret_places;
 mod session;
 mod sps;
 pub mod throttle;
 pub mod transfer;
 pub mod transport;
 
-pub use accounts::Accounts;
-pub use governor::{Governor, Mint};
+pub use appliance::{Administrator, Appliance, Process, ProcessOptions};
+pub use dialect::{Blueprint, Ground};
 pub use metrics::Metrics;
-pub use operation::message_required;
-pub use service::{Administrator, Service, ServiceOptions};
+pub use router::{DIALECTS, DialectSettings, Router, UnknownDialect, blueprint};
+pub use sps::SpsSettings;

@@ -4,7 +4,7 @@ use hyper::HeaderMap;
 use hyper::header;
 use serde_json::Value;
 
-use crate::error::ApiError;
+use crate::failure::Failure;
 use crate::transport::{Limits, RequestBody};
 
 /// A JSON body within the limits; `None` when there is none.
@@ -12,7 +12,7 @@ pub(crate) async fn json(
     limits: &Limits,
     headers: &HeaderMap,
     body: RequestBody,
-) -> Result<Option<Value>, ApiError> {
+) -> Result<Option<Value>, Failure> {
     if body.is_empty() {
         return Ok(None);
     }
@@ -26,7 +26,7 @@ pub(crate) async fn json(
 
 /// Refuses a body of another declared type than JSON. A browser sends a form's types across sites
 /// without asking, with the cookie. Without a body the type says nothing (checklist 5, 24).
-pub(crate) fn expect_json_type(headers: &HeaderMap) -> Result<(), ApiError> {
+pub(crate) fn expect_json_type(headers: &HeaderMap) -> Result<(), Failure> {
     let Some(declared) = headers.get(header::CONTENT_TYPE) else {
         return Ok(());
     };
@@ -35,6 +35,6 @@ pub(crate) fn expect_json_type(headers: &HeaderMap) -> Result<(), ApiError> {
     if essence == "application/json" || essence.ends_with("+json") {
         Ok(())
     } else {
-        Err(ApiError::not_json(declared))
+        Err(Failure::MediaType { expected: "application/json", declared: declared.to_owned() })
     }
 }

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use config_tree::Tree;
 use parking_lot::RwLock;
 use tokio::sync::Notify;
 use transaction_engine::{Engine, Session, Timestamp};
 use zeroize::Zeroizing;
 
-use crate::accounts::Account;
+use crate::caller::{Account, Caller};
 
 /// A token as it is kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,7 +63,18 @@ pub(crate) struct Login {
     last_used: AtomicI64,
 }
 
-/// All logins of one configuration.
+impl Login {
+    /// The login as the one who asks.
+    pub(crate) fn caller(&self) -> Caller {
+        Caller {
+            session: Arc::clone(&self.session),
+            name: Arc::clone(&self.name),
+            rights: self.account.rights.clone(),
+        }
+    }
+}
+
+/// All logins of one appliance.
 pub(crate) struct Logins {
     engine: Arc<Engine>,
     table: RwLock<HashMap<TokenHash, Arc<Login>, AsItIs>>,
@@ -141,10 +153,13 @@ impl Logins {
         self.engine.session_end(&login.session);
     }
 
-    /// Ends those of accounts that have changed.
-    pub(crate) fn end_where(&self, is_over: impl Fn(&Account) -> bool) {
+    /// Ends those that rest on something that is no longer true.
+    pub(crate) fn end_unproved(&self, tree: &Tree) {
         let all: Vec<_> = self.table.read().values().map(Arc::clone).collect();
-        for login in all.iter().filter(|login| is_over(&login.account)) {
+        let is_over = |login: &&Arc<Login>| {
+            login.account.proof.as_ref().is_some_and(|proof| !proof.holds(tree))
+        };
+        for login in all.iter().filter(is_over) {
             tracing::info!(session = %login.session.id(), user = login.session.user(), "account changed, session ended");
             self.end(login);
         }

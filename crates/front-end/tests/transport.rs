@@ -16,7 +16,7 @@ use bytes::Bytes;
 use front_end::metrics::Metrics;
 use front_end::transport::{
     AnswerBody, BodyError, CertificateSlot, Drained, Handler, Limits, ListenUrl, Request,
-    SelfSigned, Server, check_head, self_signed,
+    SelfSigned, Server, Site, check_head, self_signed,
 };
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::{http1, http2};
@@ -644,7 +644,8 @@ impl Test {
         self.address = listener.address();
         assert_eq!(listener.to_string(), format!("{scheme}://{}", self.address));
         let (echo, metrics) = (Arc::clone(&self.echo), self.metrics.clone());
-        self.server = Some(Server::start(vec![listener], echo, limits, metrics, tls));
+        let site = Site { bound: listener, handler: echo, tls, metrics };
+        self.server = Some(Server::start(vec![site], limits));
     }
 
     async fn connect(&self) -> TcpStream {

@@ -9,46 +9,44 @@ use serde_json::{Value, json};
 use transaction_engine::{Operation, View};
 
 use super::document::{self, Unfinished};
-use super::kept::Kept;
-use super::{Call, Named};
-use crate::accounts::Access;
+use super::read_cache::CachedDocument;
+use super::{Call, Sps, find_login};
+use crate::answer::Answer;
+use crate::appliance::Appliance;
+use crate::caller::Access;
 use crate::condition::{self, Tag};
-use crate::error::ApiError;
-use crate::respond::{Allow, Answer};
-use crate::service::Service;
+use crate::failure::{Failure, Place};
+use crate::methods::Methods;
+use crate::outcome::Outcome;
 use crate::sps::address::href;
 use crate::transport::RequestBody;
 
 /// The answer to a read that was made before of the same revision; `None` where it was not, or the
 /// caller does not see that revision, or may not see the node.
-pub(crate) fn node_get_again(service: &Service, head: &Parts) -> Option<Named> {
+pub(super) fn node_get_again(sps: &Sps, appliance: &Appliance, head: &Parts) -> Option<Outcome> {
     if head.method != Method::GET {
         return None;
     }
-    let kept = service.keep.find(service.engine.running_number(), head.uri.path())?;
+    let kept = sps.cache.find(appliance.engine.running_number(), head.uri.path())?;
     let kept = kept.as_ref()?;
-    let login = service.find_login(&head.headers)?;
-    let is_seen = match service.engine.view(&login.session) {
+    let login = find_login(appliance, &head.headers)?;
+    let is_seen = match appliance.engine.view(&login.session) {
         View::Running(running) => running.number == kept.revision,
         View::Staged(_) => false,
     };
     if !is_seen || !login.account.rights.allow(Access::Read, &kept.path) {
         return None;
     }
-    let text = Unfinished::finish_kept(&kept.text, service.logins.idle().as_secs());
+    let text = Unfinished::finish_kept(&kept.text, appliance.logins.idle().as_secs());
     let answer = Answer::again(&kept.headers, text).unless_known(&head.headers);
-    Some(Named { verb: "node_get", answer, session: Some(Arc::clone(&login.name)), error: None })
+    Some(Outcome::new("node_get", Some(Arc::clone(&login.name)), Ok(answer)))
 }
 
 impl Call<'_> {
-    pub(super) async fn node(
-        &self,
-        path: &NodePath,
-        body: RequestBody,
-    ) -> Result<Answer, ApiError> {
-        let view = self.service.engine.view(&self.login()?.session);
+    pub(super) async fn node(&self, path: &NodePath, body: RequestBody) -> Result<Answer, Failure> {
+        let view = self.appliance.engine.view(&self.login()?.session);
         if view.tree().get(path).is_none() {
-            return Err(ApiError::not_found(self.path));
+            return Err(Failure::NotFound(Place::Request));
         }
         let allow = self.node_allow(path);
         self.expect_method(allow)?;
@@ -61,14 +59,13 @@ impl Call<'_> {
         Ok(answer.allow(allow))
     }
 
-    fn node_get(&self, view: &View, path: &NodePath, allow: Allow) -> Result<Answer, ApiError> {
-        let service = self.service;
-        let (document, tag) = document::node(service.engine.catalog(), view.tree(), path)
-            .ok_or_else(|| ApiError::not_found(self.path))?;
+    fn node_get(&self, view: &View, path: &NodePath, allow: Methods) -> Result<Answer, Failure> {
+        let (document, tag) = document::node(self.appliance.engine.catalog(), view.tree(), path)
+            .ok_or_else(|| Failure::NotFound(Place::Request))?;
         let asked = self.head.uri.path();
         let to_keep = match view {
             View::Running(running)
-                if service.keep.wants(running.number, asked, document.text().len()) =>
+                if self.sps.cache.wants(running.number, asked, document.text().len()) =>
             {
                 Some((running.number, document.text().into()))
             }
@@ -79,7 +76,7 @@ impl Call<'_> {
         if let Some((revision, text)) = to_keep {
             let headers = answer.kept_headers(revision.get());
             let (asked, path) = (asked.into(), path.clone());
-            service.keep.put(Kept { revision, asked, path, text, headers });
+            self.sps.cache.put(CachedDocument { revision, asked, path, text, headers });
         }
         Ok(answer.unless_known(&self.head.headers))
     }
@@ -89,9 +86,9 @@ impl Call<'_> {
         path: &NodePath,
         view: &View,
         body: RequestBody,
-    ) -> Result<Answer, ApiError> {
+    ) -> Result<Answer, Failure> {
         let session = &self.login()?.session;
-        let engine = &self.service.engine;
+        let engine = &self.appliance.engine;
         match self.head.method {
             Method::POST if engine.allows(path, Operation::Append) => {
                 let element = self.json_needed(body).await?;
@@ -129,20 +126,20 @@ impl Call<'_> {
         &self,
         view: &'v View,
         path: &NodePath,
-    ) -> Result<Option<&'v Body>, ApiError> {
+    ) -> Result<Option<&'v Body>, Failure> {
         if !condition::is_conditional(&self.head.headers) {
             return Ok(None);
         }
-        let catalog = self.service.engine.catalog();
+        let catalog = self.appliance.engine.catalog();
         match view.tree().body(path) {
             Some(body) => {
                 let tag = Tag::of_body(document::shown(catalog, path, body).tag);
                 if condition::match_fails(&self.head.headers, tag) {
-                    return Err(ApiError::precondition_failed(self.path));
+                    return Err(Failure::PreconditionFailed(Place::Request));
                 }
                 Ok(Some(body))
             }
-            None => Err(ApiError::precondition_failed(self.path)),
+            None => Err(Failure::PreconditionFailed(Place::Request)),
         }
     }
 
@@ -151,15 +148,15 @@ impl Call<'_> {
         &self,
         path: &NodePath,
         body: RequestBody,
-    ) -> Result<Answer, ApiError> {
+    ) -> Result<Answer, Failure> {
         let session = &self.login()?.session;
-        let engine = &self.service.engine;
+        let engine = &self.appliance.engine;
         let view = engine.view(session);
         let collection = view.tree().get(path).filter(|_| engine.allows(path, Operation::Reorder));
         if collection.is_none() {
-            return Err(ApiError::not_found(self.path));
+            return Err(Failure::NotFound(Place::Request));
         }
-        let allow = Allow { put: true, ..Allow::GET };
+        let allow = Methods::GET.and(Methods::PUT);
         self.expect_method(allow)?;
         let view = match self.head.method {
             Method::OPTIONS => return Ok(self.options(allow)),
@@ -184,34 +181,34 @@ impl Call<'_> {
     }
 
     // What `If-Match` says the order is: that one, and none that came since, may be changed.
-    fn expected_order(&self, view: &View, path: &NodePath) -> Result<Option<Vec<Key>>, ApiError> {
+    fn expected_order(&self, view: &View, path: &NodePath) -> Result<Option<Vec<Key>>, Failure> {
         if !condition::is_conditional(&self.head.headers) {
             return Ok(None);
         }
         if condition::match_fails(&self.head.headers, shown_order(view, path).1) {
-            return Err(ApiError::precondition_failed(self.path));
+            return Err(Failure::PreconditionFailed(Place::Request));
         }
         Ok(Some(view.tree().children(path).cloned().collect()))
     }
 
-    fn show(&self, status: StatusCode, view: &View, path: &NodePath) -> Result<Answer, ApiError> {
-        match document::node(self.service.engine.catalog(), view.tree(), path) {
+    fn show(&self, status: StatusCode, view: &View, path: &NodePath) -> Result<Answer, Failure> {
+        match document::node(self.appliance.engine.catalog(), view.tree(), path) {
             Some((document, tag)) => {
                 let text = document.finish(self.remaining_seconds());
                 Ok(Answer::text(status, text).tagged(tag.value()))
             }
-            None => Err(ApiError::not_found(self.path)),
+            None => Err(Failure::NotFound(Place::Request)),
         }
     }
 
-    fn node_allow(&self, path: &NodePath) -> Allow {
-        let allows = self.service.engine.operations(path);
-        Allow {
-            get: allows(Operation::Read),
-            post: allows(Operation::Create) || allows(Operation::Append),
-            put: allows(Operation::Replace),
-            delete: allows(Operation::Delete),
-        }
+    fn node_allow(&self, path: &NodePath) -> Methods {
+        let allows = self.appliance.engine.operations(path);
+        let posts = allows(Operation::Create) || allows(Operation::Append);
+        Methods::NONE
+            .and_if(allows(Operation::Read), Methods::GET)
+            .and_if(posts, Methods::POST)
+            .and_if(allows(Operation::Replace), Methods::PUT)
+            .and_if(allows(Operation::Delete), Methods::DELETE)
     }
 }
 
@@ -222,8 +219,8 @@ fn shown_order(view: &View, path: &NodePath) -> (Value, Tag) {
     (keys, tag)
 }
 
-fn keys(value: &Value) -> Result<Vec<Key>, ApiError> {
-    let wrong = || ApiError::syntactic("An order is an array of all keys of the collection", "");
+fn keys(value: &Value) -> Result<Vec<Key>, Failure> {
+    let wrong = || Failure::malformed("An order is an array of all keys of the collection", "");
     let elements = value.as_array().ok_or_else(wrong)?;
     elements
         .iter()

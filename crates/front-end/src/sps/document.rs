@@ -4,13 +4,14 @@
 //! in which it is shown ([`config_tree::Body::shown`]), and reads are most of the traffic. Members
 //! are in alphabetical order, as in the vendor's samples.
 
-use bytes::Bytes;
 use catalog::Catalog;
-use config_tree::{Body, Key, Kind, Neighbours, NodePath, Renderer, Shown, Tree};
+use config_tree::{Body, Key, Kind, Neighbours, NodePath, Reference, Renderer, Shown, Tree};
 use serde_json::{Value, json};
 
+use super::address::{CONFIGURATION, href};
 use crate::condition::Tag;
-use crate::sps::address::{CONFIGURATION, encoded, href};
+use crate::http_path::encoded;
+use crate::presentation::without_secrets;
 
 /// A document up to the seconds that the session has left, the one thing in it that depends on who
 /// asks and when.
@@ -169,23 +170,10 @@ const RENDERER: Renderer = Renderer::new(0);
 /// A body as it is shown: references embedded with their links, secrets left out. Made once for
 /// each body and then shared.
 pub(crate) fn shown<'b>(catalog: &Catalog, path: &NodePath, body: &'b Body) -> &'b Shown {
-    body.shown(RENDERER, |body| {
-        let mut value = body.value();
-        let secrets = catalog.secrets(path, &value);
-        if secrets.is_empty() && body.references().is_empty() {
-            return body.bytes().clone();
-        }
-        for pointer in &secrets {
-            remove(&mut value, pointer);
-        }
-        for reference in body.references() {
-            if let Some(place) = value.pointer_mut(&reference.pointer) {
-                let key = place.take();
-                *place = embedded(key, &reference.target, reference.fragment.as_deref());
-            }
-        }
-        Bytes::from(value.to_string())
-    })
+    let embed = |key: Value, reference: &Reference| {
+        embedded(key, &reference.target, reference.fragment.as_deref())
+    };
+    body.shown(RENDERER, |body| without_secrets(catalog, path, body, Some(&embed)))
 }
 
 fn embedded(key: Value, target: &NodePath, fragment: Option<&str>) -> Value {
@@ -195,21 +183,4 @@ fn embedded(key: Value, target: &NodePath, fragment: Option<&str>) -> Value {
         link.push_str(inner);
     }
     json!({ "key": key, "meta": { "href": link } })
-}
-
-fn remove(value: &mut Value, pointer: &str) {
-    let Some((parent, name)) = pointer.rsplit_once('/') else {
-        return;
-    };
-    let name = name.replace("~1", "/").replace("~0", "~");
-    match value.pointer_mut(parent) {
-        Some(Value::Object(members)) => _ = members.remove(&name),
-        // Taking an element away would move the others; a hole says that something is there.
-        Some(Value::Array(elements)) => {
-            if let Some(element) = name.parse().ok().and_then(|at: usize| elements.get_mut(at)) {
-                *element = Value::Null;
-            }
-        }
-        _ => {}
-    }
 }

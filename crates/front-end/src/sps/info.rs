@@ -1,10 +1,18 @@
 //! What the appliance says about itself, mostly to anybody.
 
-use config_tree::{Body, NodePath, Tree};
+use config_tree::{Body, Tree};
 use serde_json::{Value, json};
 
-use super::Call;
-use crate::respond::Answer;
+use super::{Call, paths};
+use crate::answer::Answer;
+use crate::transfer::config_hash;
+
+/// When the emulated firmware was made; the emulated appliance has no build of its own.
+const BUILD_DATE: &str = "2019-10-28T00:00:00+00:00";
+
+/// The names of an appliance whose configuration does not name it.
+const HOST_NAME: &str = "boxwood";
+const DOMAIN_NAME: &str = "example.com";
 
 impl Call<'_> {
     /// `/api`: where one begins.
@@ -24,32 +32,35 @@ impl Call<'_> {
 
     /// `/api/info`: little for everybody, more for those who are logged in.
     pub(super) fn info(&self) -> Answer {
-        let options = &self.service.options;
-        let running = self.service.engine.running();
+        let said = |given: &Option<String>, name: &str| {
+            let catalog = self.sps.catalog.appliance(name);
+            given.clone().or_else(|| catalog.map(str::to_owned)).unwrap_or_default()
+        };
+        let running = self.appliance.engine.running();
+        let settings = &self.sps.settings;
         // The appliance's names are configuration; until they are set, the service has some.
         let naming = naming(&running.tree);
         let named = |member: &str| naming.get(member).and_then(Value::as_str);
-        let domain = named("domainname").unwrap_or(&options.domain_name);
+        let domain = named("domainname").unwrap_or(DOMAIN_NAME);
         let mut body = json!({
             "domainname": domain,
-            "hostname": named("hostname").unwrap_or(&options.host_name),
+            "hostname": named("hostname").unwrap_or(HOST_NAME),
             "nickname": named("nickname"),
             "support_link": format!("mailto:administrator@{domain}"),
         });
         // From 6.9 on (core protocol §8.1).
-        if let Some(full) = &options.plugin_sdk_version {
-            let feature =
-                full.match_indices('.').nth(1).map_or(full.as_str(), |(at, _)| &full[..at]);
+        if let Some(full) = self.sps.catalog.appliance("plugin_sdk_version") {
+            let feature = full.match_indices('.').nth(1).map_or(full, |(at, _)| &full[..at]);
             body["plugin_sdk_version"] = json!({ "feature": feature, "full": full });
         }
         let mut meta = json!({ "href": "/api/info", "parent": "/api" });
         if let Some(login) = &self.login {
             body["analytics_enabled"] = json!(false);
-            body["build_date"] = json!(options.build_date);
+            body["build_date"] = json!(BUILD_DATE);
             body["config_hash"] = json!(config_hash(&running.tree));
-            body["firmware_version"] = json!(options.firmware_version);
+            body["firmware_version"] = json!(said(&settings.firmware_version, "firmware_version"));
             body["roles"] = json!(login.account.groups);
-            body["version"] = json!(options.version);
+            body["version"] = json!(said(&settings.version, "version"));
             meta["remaining_seconds"] = json!(self.remaining_seconds());
         }
         Answer::document(&json!({ "body": body, "key": "about_info", "meta": meta }))
@@ -57,15 +68,7 @@ impl Call<'_> {
 }
 
 fn naming(tree: &Tree) -> Value {
-    let path = NodePath::from_segments(["network", "naming"]);
-    let body = path.ok().and_then(|path| tree.body(&path).map(Body::value));
-    body.unwrap_or(Value::Null)
-}
-
-/// 32 hexadecimal digits that change with the committed configuration, as on the appliance.
-pub(crate) fn config_hash(tree: &Tree) -> String {
-    let hash = blake3::hash(&tree.digest().to_bytes());
-    hash.to_hex().chars().take(32).collect()
+    tree.body(paths::naming()).map_or(Value::Null, Body::value)
 }
 
 /// `/api/setup`: the Welcome Wizard is behind us.

@@ -1,4 +1,4 @@
-//! The SPS 6.2 REST protocol: one dialect over the engine.
+//! The REST protocol of One Identity SPS 6.2 and later: a session's transaction over one head.
 //!
 //! A request passes the same stations whatever it asks for, in this order: the path names a
 //! [`Route`]; who asks (401 comes before 404); what is there (404 before 405); what may be done
@@ -7,40 +7,212 @@
 //! Nothing here knows how a transaction works, and nothing below knows of paths that begin with
 //! `/api`, of cookies or of status codes.
 
+mod accounts;
 pub(crate) mod address;
 mod authentication;
-pub(crate) mod changelog;
 mod configuration;
 pub(crate) mod document;
+mod dress;
+mod factory;
 mod info;
-mod kept;
+mod paths;
+mod read_cache;
 pub(crate) mod route;
+mod self_configuration;
 mod transaction;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
-use hyper::Method;
+use catalog::Catalog;
+use config_tree::{Body, Key, NodePath, Shown, Tree};
 use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, header};
 use serde_json::{Value, json};
-use transaction_engine::Idempotency;
+use transaction_engine::{Applier, Engine, Idempotency, MessageRule};
 
-use crate::accounts::Access;
-use crate::error::ApiError;
+use crate::answer::Answer;
+use crate::appliance::Appliance;
+use crate::caller::{Access, Caller};
+use crate::dialect::{Dialect, Ground, Plan, Waiting};
+use crate::failure::{At, Failure, Place};
+use crate::http_path::{self, canonical, parent_href};
+use crate::methods::Methods;
+use crate::outcome::{Dressed, Outcome};
+use crate::presentation::{Presentation, tree_path};
 use crate::request;
-use crate::respond::{Allow, Answer};
-use crate::service::Service;
-use crate::session::Login;
-use crate::transport::{Peer, Request, RequestBody};
+use crate::session::{Login, Logins};
+use crate::transport::{Peer, Request, RequestBody, TlsError};
 
-pub(crate) use authentication::{Credentials, SESSION_ID, basic};
-pub(crate) use configuration::node_get_again;
-pub(crate) use info::config_hash;
-pub(crate) use kept::Keep;
+use accounts::Accounts;
+use factory::FactoryGenerator;
+use read_cache::ReadCache;
 use route::{Route, RouteError};
+use self_configuration::SelfConfiguration;
+
+/// How to log in, as the end of a sentence.
+const HOW_TO_LOG_IN: &str = "GET /api/authentication";
+
+/// The cookie's and the fallback header's name.
+pub(crate) const SESSION_ID: &str = "session_id";
+
+/// What the settings say about the appliance.
+#[derive(Clone, Debug, Default)]
+pub struct SpsSettings {
+    /// Whether `PUT /api/transaction` without a body commits.
+    pub lenient_commit: bool,
+    /// The version for programs (`6.2.0`); `None`: as the catalog says.
+    pub firmware_version: Option<String>,
+    /// The version for people (`6 F2`); `None`: as the catalog says.
+    pub version: Option<String>,
+}
+
+/// The emulated appliance, apart from its engine.
+pub(crate) struct Sps {
+    settings: SpsSettings,
+    catalog: Arc<Catalog>,
+    cache: ReadCache,
+    shows: Arc<SpsPresentation>,
+}
+
+/// How the appliance shows nodes: below `/api/configuration`, references with their links.
+pub(crate) struct SpsPresentation {
+    catalog: Arc<Catalog>,
+}
+
+impl Presentation for SpsPresentation {
+    fn href(&self, path: &NodePath) -> String {
+        address::href(path)
+    }
+
+    fn shown<'b>(&self, path: &NodePath, body: &'b Body) -> &'b Shown {
+        document::shown(&self.catalog, path, body)
+    }
+
+    fn node_path(&self, asked: &str) -> Option<NodePath> {
+        let below = asked
+            .strip_prefix(address::CONFIGURATION)
+            .filter(|rest| matches!(rest.get(..1), None | Some("/")));
+        let Some(rest) = below else { return tree_path(asked) };
+        let segments = http_path::segments(rest)?;
+        NodePath::from_segments(segments.iter().map(|segment| &**segment)).ok()
+    }
+
+    fn transaction(&self) -> Option<&'static str> {
+        Some("/api/transaction")
+    }
+}
+
+/// The appliance before its engine exists.
+struct SpsPlan {
+    settings: SpsSettings,
+    catalog: Arc<Catalog>,
+    accounts: Arc<Accounts>,
+    self_configuration: Arc<SelfConfiguration>,
+    idle_micros: Arc<AtomicI64>,
+    factory: FactoryGenerator,
+}
+
+/// Prepares an appliance.
+pub(crate) fn plan(ground: Ground, settings: SpsSettings) -> Box<dyn Plan> {
+    let idle = ground.idle.map(|idle| i64::try_from(idle.as_micros()).unwrap_or(i64::MAX));
+    let idle_micros = Arc::new(AtomicI64::new(idle.unwrap_or(0)));
+    let self_configuration = SelfConfiguration::new(
+        ground.secrets,
+        ground.certificate,
+        ground.certificate_fixed,
+        Arc::clone(&idle_micros),
+        idle.is_some(),
+    );
+    Box::new(SpsPlan {
+        settings,
+        catalog: ground.catalog,
+        accounts: Arc::new(Accounts::new(&ground.administrator)),
+        self_configuration: Arc::new(self_configuration),
+        idle_micros,
+        factory: FactoryGenerator::new(ground.hosts, ground.clock.now()),
+    })
+}
+
+impl Plan for SpsPlan {
+    fn appliers(&self) -> Vec<Arc<dyn Applier>> {
+        vec![Arc::clone(&self.self_configuration) as _, Arc::clone(&self.accounts) as _]
+    }
+
+    fn message_rule(&self) -> Option<MessageRule> {
+        Some(Arc::new(message_required))
+    }
+
+    fn generate(&mut self, collection: &NodePath, name: &str) -> Option<(Key, Value)> {
+        self.factory.member(collection, name)
+    }
+
+    fn failure(&mut self) -> Option<TlsError> {
+        self.factory.failure.take()
+    }
+
+    fn names_certificate(&self, tree: &Tree) -> bool {
+        SelfConfiguration::names_certificate(tree)
+    }
+
+    fn idle_micros(&self) -> Arc<AtomicI64> {
+        Arc::clone(&self.idle_micros)
+    }
+
+    fn build(self: Box<Self>, _engine: &Arc<Engine>, logins: &Arc<Logins>) -> Box<dyn Dialect> {
+        let Self { settings, catalog, accounts, .. } = *self;
+        accounts.watch_over(logins);
+        let shows = Arc::new(SpsPresentation { catalog: Arc::clone(&catalog) });
+        Box::new(Sps { settings, catalog, cache: ReadCache::new(), shows })
+    }
+}
+
+// Whether the configuration asks for a message with each commit.
+fn message_required(tree: &Tree) -> bool {
+    let body = tree.body(paths::accounting());
+    body.is_some_and(|body| body.value()["require_commitlog"] == json!(true))
+}
+
+impl Dialect for Sps {
+    fn answer_at_once(&self, appliance: &Appliance, head: &Parts) -> Option<Outcome> {
+        configuration::node_get_again(self, appliance, head)
+    }
+
+    fn answer<'a>(
+        &'a self,
+        appliance: &'a Appliance,
+        request: &'a Request,
+        body: RequestBody,
+    ) -> Waiting<'a, Outcome> {
+        Box::pin(self.handle(appliance, request, body))
+    }
+
+    fn dress(&self, failure: &Failure, at: &At<'_>) -> Dressed {
+        dress::dress(failure, at, &*self.shows)
+    }
+
+    fn caller<'a>(
+        &'a self,
+        appliance: &'a Appliance,
+        request: &'a Request,
+    ) -> Waiting<'a, Result<Option<Caller>, Failure>> {
+        let login = find_login(appliance, &request.head.headers);
+        Box::pin(std::future::ready(Ok(login.map(|login| login.caller()))))
+    }
+
+    fn how_to_log_in(&self) -> &'static str {
+        HOW_TO_LOG_IN
+    }
+
+    fn presentation(&self) -> Arc<dyn Presentation> {
+        Arc::clone(&self.shows) as _
+    }
+}
 
 /// A request on its way to a verb.
 struct Call<'a> {
-    service: &'a Service,
+    sps: &'a Sps,
+    appliance: &'a Appliance,
     head: &'a Parts,
     peer: &'a Peer,
     /// The path as it is shown back.
@@ -48,43 +220,52 @@ struct Call<'a> {
     login: Option<Arc<Login>>,
 }
 
-/// What the log is told about a request, beside its answer.
-pub(crate) struct Named {
-    pub(crate) verb: &'static str,
-    pub(crate) answer: Answer,
-    /// The session by its name for people.
-    pub(crate) session: Option<Arc<str>>,
-    pub(crate) error: Option<(&'static str, String)>,
-}
-
-/// Answers a request whose path begins with `/api`.
-pub(crate) async fn handle(service: &Service, request: &Request, body: RequestBody) -> Named {
-    let Request { head, peer, .. } = request;
-    let path = address::canonical(head.uri.path());
-    let login = service.find_login(&head.headers);
-    let session = login.as_ref().map(|login| Arc::clone(&login.name));
-    let call = Call { service, head, peer, path: &path, login };
-    let (verb, outcome) = match Route::parse(head.uri.path()) {
-        Ok(route) => (route::verb(&route, &head.method), call.dispatch(route, body).await),
-        Err(RouteError::Undecodable) => ("undecodable", Err(ApiError::bad_path())),
-    };
-    match outcome {
-        Ok(answer) => Named { verb, answer, session, error: None },
-        Err(error) => {
-            let answer = error.answer(&path);
-            Named { verb, answer, session, error: Some((error.kind(), error.message().to_owned())) }
+impl Sps {
+    async fn handle(&self, appliance: &Appliance, request: &Request, body: RequestBody) -> Outcome {
+        let Request { head, peer, .. } = request;
+        let path = canonical(head.uri.path());
+        if path.split('/').nth(1) != Some("api") {
+            let at = At { method: &head.method, path: &path, rights: None };
+            let dressed = self.dress(&Failure::NotFound(Place::Request), &at);
+            return Outcome::new("unknown", None, Err(dressed));
         }
+        let login = find_login(appliance, &head.headers);
+        let session = login.as_ref().map(|login| Arc::clone(&login.name));
+        let call = Call { sps: self, appliance, head, peer, path: &path, login };
+        let (verb, result) = match Route::parse(head.uri.path()) {
+            Ok(route) => (route::verb(&route, &head.method), call.dispatch(route, body).await),
+            Err(RouteError::Undecodable) => ("undecodable", Err(Failure::PathUndecodable)),
+        };
+        let rights = call.login.as_ref().map(|login| &login.account.rights);
+        let at = At { method: &head.method, path: &path, rights };
+        Outcome::new(verb, session, result.map_err(|failure| self.dress(&failure, &at)))
     }
 }
 
+/// The login whose token a request carries.
+fn find_login(appliance: &Appliance, headers: &HeaderMap) -> Option<Arc<Login>> {
+    appliance.logins.find(session_token(headers)?)
+}
+
+/// The token that a request carries: in the cookie, else in a header of that name.
+pub(crate) fn session_token(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let in_cookies = cookies
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().strip_prefix(SESSION_ID)?.strip_prefix('='))
+        .next()
+        .map(|token| token.trim_matches('"'));
+    in_cookies.or_else(|| headers.get(SESSION_ID).and_then(|value| value.to_str().ok()))
+}
+
 impl Call<'_> {
-    async fn dispatch(&self, route: Route, body: RequestBody) -> Result<Answer, ApiError> {
+    async fn dispatch(&self, route: Route, body: RequestBody) -> Result<Answer, Failure> {
         if self.login.is_none() && !route.is_anonymous() {
-            return Err(ApiError::unauthenticated(self.path));
+            return Err(Failure::Unauthenticated);
         }
         self.authorise(&route)?;
         match route {
-            Route::Unknown => Err(ApiError::not_found(self.path)),
+            Route::Unknown => Err(Failure::NotFound(Place::Request)),
             Route::Node(path) => self.node(&path, body).await,
             // Apart, as everything that waits and is no read of a node.
             Route::Order(path) => Box::pin(self.order(&path, body)).await,
@@ -93,7 +274,7 @@ impl Call<'_> {
     }
 
     /// What is there once, beside the configuration.
-    async fn entry_point(&self, route: Route, body: RequestBody) -> Result<Answer, ApiError> {
+    async fn entry_point(&self, route: Route, body: RequestBody) -> Result<Answer, Failure> {
         let allow = route.allow();
         self.expect_method(allow)?;
         if self.head.method == Method::OPTIONS {
@@ -114,7 +295,7 @@ impl Call<'_> {
     }
 
     // Before anything is looked up: whether something is there is part of what rights protect.
-    fn authorise(&self, route: &Route) -> Result<(), ApiError> {
+    fn authorise(&self, route: &Route) -> Result<(), Failure> {
         let Some(login) = &self.login else {
             return Ok(());
         };
@@ -129,43 +310,43 @@ impl Call<'_> {
             }
             _ => true,
         };
-        if allowed { Ok(()) } else { Err(ApiError::unauthorized(self.path)) }
+        if allowed { Ok(()) } else { Err(Failure::Forbidden(Place::Request)) }
     }
 
-    fn expect_method(&self, allow: Allow) -> Result<(), ApiError> {
+    fn expect_method(&self, allow: Methods) -> Result<(), Failure> {
         if allow.permits(&self.head.method) {
             Ok(())
         } else {
-            Err(ApiError::method_not_allowed(&self.head.method, self.path, allow))
+            Err(Failure::MethodNotAllowed(allow))
         }
     }
 
-    /// The answer to OPTIONS: what `Allow` says, and where one is.
-    fn options(&self, allow: Allow) -> Answer {
-        let parent = address::parent_href(self.path);
+    /// The answer to OPTIONS: what `Methods` says, and where one is.
+    fn options(&self, allow: Methods) -> Answer {
+        let parent = parent_href(self.path);
         Answer::document(&json!({ "meta": { "href": self.path, "parent": parent } })).allow(allow)
     }
 
     /// The caller's login. Routes that may be used without one do not ask.
-    fn login(&self) -> Result<&Arc<Login>, ApiError> {
-        self.login.as_ref().ok_or_else(|| ApiError::unauthenticated(self.path))
+    fn login(&self) -> Result<&Arc<Login>, Failure> {
+        self.login.as_ref().ok_or_else(|| Failure::Unauthenticated)
     }
 
     fn remaining_seconds(&self) -> u64 {
-        self.service.logins.idle().as_secs()
+        self.appliance.logins.idle().as_secs()
     }
 
     /// A JSON body; `None` when there is none.
-    async fn json(&self, body: RequestBody) -> Result<Option<Value>, ApiError> {
-        request::json(&self.service.options.limits, &self.head.headers, body).await
+    async fn json(&self, body: RequestBody) -> Result<Option<Value>, Failure> {
+        request::json(&self.appliance.process.options.limits, &self.head.headers, body).await
     }
 
     /// By what the request is recognised when it is sent again: its key, and a hash of what it asks.
-    fn idempotency(&self, body: Option<&Value>) -> Result<Option<Idempotency>, ApiError> {
+    fn idempotency(&self, body: Option<&Value>) -> Result<Option<Idempotency>, Failure> {
         let mut keys = self.head.headers.get_all("idempotency-key").iter();
         let Some(key) = keys.next() else { return Ok(None) };
         if keys.next().is_some() {
-            return Err(ApiError::syntactic("The request has two Idempotency-Key headers", ""));
+            return Err(Failure::malformed("The request has two Idempotency-Key headers", ""));
         }
         let mut asked = blake3::Hasher::new();
         asked.update(self.head.method.as_str().as_bytes()).update(self.path.as_bytes());
@@ -174,12 +355,38 @@ impl Call<'_> {
         let asked = *asked.finalize().as_bytes();
         let key = key.to_str().ok().and_then(|key| Idempotency::new(key, asked));
         let message = "Idempotency-Key must be 1 to 255 printable ASCII characters";
-        key.map(Some).ok_or_else(|| ApiError::syntactic(message, ""))
+        key.map(Some).ok_or_else(|| Failure::malformed(message, ""))
     }
 
     /// A JSON body where one is needed.
-    async fn json_needed(&self, body: RequestBody) -> Result<Value, ApiError> {
-        let missing = || ApiError::invalid_body("The request needs a JSON body");
+    async fn json_needed(&self, body: RequestBody) -> Result<Value, Failure> {
+        let missing = || Failure::BodyMissing("The request needs a JSON body".to_owned());
         self.json(body).await?.ok_or_else(missing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_named_as_the_api_or_as_the_tree_does() {
+        let catalog = Catalog::builtin("sps-6.2").unwrap().unwrap();
+        let shows = SpsPresentation { catalog: Arc::new(catalog) };
+        for (asked, expected) in [
+            ("/api/configuration/x509/a", Some("/x509/a")),
+            ("/api/configuration/x%20y/", Some("/x y")),
+            ("/api/configuration", Some("/")),
+            ("/api/configurations", Some("/api/configurations")),
+            ("/x509//a", Some("/x509/a")),
+            ("/x%20y", Some("/x%20y")),
+            ("/", Some("/")),
+            ("x509", None),
+            ("/a/..", None),
+            ("/api/configuration/a%2Fb", None),
+        ] {
+            let found = shows.node_path(asked).map(|path| path.to_string());
+            assert_eq!(found.as_deref(), expected, "{asked}");
+        }
     }
 }

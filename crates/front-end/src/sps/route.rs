@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use config_tree::NodePath;
 use hyper::Method;
 
-use crate::respond::Allow;
-use crate::sps::address;
+use crate::http_path;
+use crate::methods::Methods;
 
 /// What a request path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub(crate) enum RouteError {
 impl Route {
     /// Reads a path that begins with `/api`.
     pub(crate) fn parse(path: &str) -> Result<Self, RouteError> {
-        let segments = address::segments(path).ok_or(RouteError::Undecodable)?;
+        let segments = http_path::segments(path).ok_or(RouteError::Undecodable)?;
         // Most requests are for nodes: the others may take a list more.
         if let [api, configuration, rest @ ..] = segments.as_slice()
             && (&**api, &**configuration) == ("api", "configuration")
@@ -93,7 +93,7 @@ impl Route {
     }
 
     /// The methods of a route that has the same everywhere; nodes have their own.
-    pub(crate) fn allow(&self) -> Allow {
+    pub(crate) fn allow(&self) -> Methods {
         match self {
             Self::Root
             | Self::AuthenticationTypes
@@ -102,10 +102,12 @@ impl Route {
             | Self::Setup
             | Self::TransactionChanges
             | Self::Node(_)
-            | Self::Unknown => Allow::GET,
-            Self::Authentication => Allow { delete: true, ..Allow::GET },
-            Self::Transaction => Allow { get: true, post: true, put: true, delete: true },
-            Self::Order(_) => Allow { put: true, ..Allow::GET },
+            | Self::Unknown => Methods::GET,
+            Self::Authentication => Methods::GET.and(Methods::DELETE),
+            Self::Transaction => {
+                Methods::GET.and(Methods::POST).and(Methods::PUT).and(Methods::DELETE)
+            }
+            Self::Order(_) => Methods::GET.and(Methods::PUT),
         }
     }
 

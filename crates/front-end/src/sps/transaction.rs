@@ -8,22 +8,23 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use transaction_engine::{CommitOptions, Committed, Confirmation, Error, Session};
 
-use super::{Call, changelog};
-use crate::error::ApiError;
+use super::Call;
+use crate::answer::Answer;
+use crate::changelog;
+use crate::confirmation_time::{bad_wait, wait};
+use crate::failure::Failure;
 use crate::metrics::CommitOutcome;
-use crate::operation::{bad_wait, wait};
-use crate::respond::Answer;
 use crate::transport::RequestBody;
 
 impl Call<'_> {
-    pub(super) async fn transaction(&self, body: RequestBody) -> Result<Answer, ApiError> {
+    pub(super) async fn transaction(&self, body: RequestBody) -> Result<Answer, Failure> {
         let session = &self.login()?.session;
-        let engine = &self.service.engine;
+        let engine = &self.appliance.engine;
         match self.head.method {
             Method::POST => {
                 expect_nothing(self.json(body).await?)?;
                 // A holder whose session is over must not stand in the way until it is noticed.
-                self.service.logins.expire();
+                self.appliance.logins.expire();
                 engine.transaction_open(session)?;
                 Ok(Answer::document(&self.status(session)))
             }
@@ -52,11 +53,11 @@ impl Call<'_> {
         }
     }
 
-    pub(super) fn transaction_changes(&self) -> Result<Answer, ApiError> {
-        let engine = &self.service.engine;
+    pub(super) fn transaction_changes(&self) -> Result<Answer, Failure> {
+        let engine = &self.appliance.engine;
         let changes = engine.transaction_changes(&self.login()?.session);
         Ok(Answer::document(&json!({
-            "changes": changelog::entries(engine.catalog(), &changes),
+            "changes": changelog::entries(&*self.sps.shows, &changes),
             "meta": {
                 "href": "/api/transaction/changes",
                 "parent": "/api/transaction",
@@ -69,7 +70,7 @@ impl Call<'_> {
     // Both eras' members side by side: `body.status` for present clients, `transaction.status` for
     // those of the 5.x guide (core protocol §4.3).
     fn status(&self, session: &Session) -> Value {
-        let status = self.service.engine.transaction_status(session);
+        let status = self.appliance.engine.transaction_status(session);
         let text = if status.open { "open" } else { "closed" };
         let mut meta = json!({
             "href": "/api/transaction",
@@ -93,36 +94,35 @@ impl Call<'_> {
         &self,
         session: &Arc<Session>,
         options: CommitOptions,
-    ) -> Result<Committed, ApiError> {
+    ) -> Result<Committed, Failure> {
         let started = Instant::now();
         let (answer, answered) = oneshot::channel();
-        self.service.engine.transaction_commit_begin(session, options, move |result| {
+        self.appliance.engine.transaction_commit_begin(session, options, move |result| {
             // Nobody may be listening any more.
             let _ = answer.send(result);
         });
-        let result = answered.await.map_err(|_| ApiError::internal())?;
-        self.service.metrics.commit(outcome(&result), started.elapsed());
-        let rights = &self.login()?.account.rights;
-        result.map_err(|error| ApiError::of(self.service.engine.catalog(), rights, error))
+        let result = answered.await.map_err(|_| Failure::Internal)?;
+        self.appliance.metrics.commit(outcome(&result), started.elapsed());
+        Ok(result?)
     }
 
     // What `PUT /api/transaction` was sent: how to commit, or a refusal.
-    fn command(&self, body: Option<Value>) -> Result<CommitOptions, ApiError> {
+    fn command(&self, body: Option<Value>) -> Result<CommitOptions, Failure> {
         const FORM: &str = "Send {\"status\": \"commit\"}, with \"message\" if you like";
         let body = match body {
             Some(body) => body,
-            None if self.service.options.lenient_commit => return Ok(CommitOptions::default()),
-            None => return Err(ApiError::invalid_body(format!("The body is empty. {FORM}"))),
+            None if self.sps.settings.lenient_commit => return Ok(CommitOptions::default()),
+            None => return Err(Failure::BodyMissing(format!("The body is empty. {FORM}"))),
         };
         let Value::Object(mut members) = body else {
-            return Err(ApiError::syntactic(FORM, ""));
+            return Err(Failure::malformed(FORM, ""));
         };
         match members.remove("status") {
             Some(Value::String(status)) if status == "commit" => {}
             Some(_) => {
-                return Err(ApiError::syntactic("The only status to set is \"commit\"", "/status"));
+                return Err(Failure::malformed("The only status to set is \"commit\"", "/status"));
             }
-            None => return Err(ApiError::syntactic(FORM, "/status")),
+            None => return Err(Failure::malformed(FORM, "/status")),
         }
         let mut message = None;
         for name in ["message", "commit_message"] {
@@ -131,7 +131,7 @@ impl Call<'_> {
                 Some(Value::String(text)) => message = Some(text),
                 Some(_) => {
                     let pointer = format!("/{name}");
-                    return Err(ApiError::syntactic("A commit message is a string", &pointer));
+                    return Err(Failure::malformed("A commit message is a string", &pointer));
                 }
             }
         }
@@ -142,18 +142,18 @@ impl Call<'_> {
         match members.keys().next() {
             Some(name) => {
                 let sentence = format!("`{name}` is unknown here. {FORM}");
-                Err(ApiError::syntactic(sentence, &format!("/{name}")))
+                Err(Failure::malformed(sentence, format!("/{name}")))
             }
             None => Ok(CommitOptions { message, confirm_within, idempotency: None }),
         }
     }
 }
 
-fn expect_nothing(body: Option<Value>) -> Result<(), ApiError> {
+fn expect_nothing(body: Option<Value>) -> Result<(), Failure> {
     match body {
         None => Ok(()),
         Some(Value::Object(members)) if members.is_empty() => Ok(()),
-        Some(_) => Err(ApiError::syntactic("Opening a transaction takes no body", "")),
+        Some(_) => Err(Failure::malformed("Opening a transaction takes no body", "")),
     }
 }
 

@@ -17,3 +17,9 @@ mod plan;
 pub use difference::{Difference, Kind};
 pub use document::{Document, DocumentError, FORMAT, Omission, export};
 pub use plan::{MESSAGE, Outcome, Reached, Refusal, import, rehearse};
+
+/// 32 hexadecimal digits that change with the committed configuration, as SPS shows them.
+pub(crate) fn config_hash(tree: &config_tree::Tree) -> String {
+    let hash = blake3::hash(&tree.digest().to_bytes());
+    hash.to_hex().chars().take(32).collect()
+}

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use transaction_engine::{Engine, Error, RevisionNumber, SecretForm, Session};
 
+use super::config_hash;
 use super::difference::{Difference, differences};
-use super::document::{Document, DocumentError, RawNode, put_back};
+use super::document::{Document, DocumentError, RawNode};
 use crate::json;
-use crate::sps::config_hash;
+use crate::secret_places::put_back;
 
 /// Rules that only documents can break; those of bodies and trees are the catalog's.
 mod rule {

@@ -192,6 +192,18 @@ impl fmt::Display for BoundListener {
     }
 }
 
+/// A listener with what answers on it.
+pub struct Site<H> {
+    /// The listener.
+    pub bound: BoundListener,
+    /// What answers its requests.
+    pub handler: Arc<H>,
+    /// The certificate it shows. While the slot is empty, every TLS handshake is refused.
+    pub tls: Arc<CertificateSlot>,
+    /// Where its connections are counted.
+    pub metrics: Metrics,
+}
+
 /// The running listeners. Dropping it stops them as [`drain`](Self::drain) does, in the background.
 #[derive(Debug)]
 pub struct Server {
@@ -209,36 +221,29 @@ pub struct Drained {
 }
 
 impl Server {
-    /// Accepts connections on all `listeners` from now on. To be called inside a tokio runtime.
-    ///
-    /// A TLS listener with an empty `tls` slot refuses every handshake until a certificate is set.
-    pub fn start<H: Handler>(
-        listeners: Vec<BoundListener>,
-        handler: Arc<H>,
-        limits: Limits,
-        metrics: Metrics,
-        tls: Arc<CertificateSlot>,
-    ) -> Self {
+    /// Accepts connections on all `sites` from now on. To be called inside a tokio runtime. The
+    /// limits hold for all of them together.
+    pub fn start<H: Handler>(sites: Vec<Site<H>>, limits: Limits) -> Self {
         let (stop, stopping) = watch::channel(false);
-        let acceptor = TlsAcceptor::from(Arc::new(tls.server_config()));
         let admission = Arc::new(Admission::new(&limits));
         let limits = Arc::new(limits);
-        let accept = |bound: BoundListener| {
+        let accept = |site: Site<H>| {
+            let Site { bound, handler, tls, metrics } = site;
             let acceptor = match bound.scheme {
                 Scheme::Http => None,
-                Scheme::Https => Some(acceptor.clone()),
+                Scheme::Https => Some(TlsAcceptor::from(Arc::new(tls.server_config()))),
             };
             let port = Port {
-                handler: Arc::clone(&handler),
+                handler,
                 limits: Arc::clone(&limits),
-                metrics: metrics.clone(),
+                metrics,
                 admission: Arc::clone(&admission),
                 acceptor,
                 stop: stopping.clone(),
             };
             tokio::spawn(port.run(bound))
         };
-        Self { accepting: listeners.into_iter().map(accept).collect(), stop }
+        Self { accepting: sites.into_iter().map(accept).collect(), stop }
     }
 
     /// Stops accepting, lets the requests under way finish, and cuts off what is left after

@@ -23,7 +23,9 @@ mod limits;
 pub use limits::Limits;
 
 mod listener;
-pub use listener::{BindError, BoundListener, Drained, ListenUrl, ListenUrlError, Scheme, Server};
+pub use listener::{
+    BindError, BoundListener, Drained, ListenUrl, ListenUrlError, Scheme, Server, Site,
+};
 
 mod tls;
 pub use tls::{CertificateSlot, SelfSigned, TlsError, self_signed};

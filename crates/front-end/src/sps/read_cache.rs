@@ -15,7 +15,7 @@ use arc_swap::{ArcSwapOption, Guard};
 use config_tree::NodePath;
 use transaction_engine::RevisionNumber;
 
-use crate::respond::KeptHeaders;
+use crate::answer::KeptHeaders;
 
 const PLACES: usize = 1024;
 
@@ -24,7 +24,7 @@ const LARGEST: usize = 8 << 10;
 
 /// A document, and what is answered beside it.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct CachedDocument {
     /// The revision whose node it shows.
     pub(crate) revision: RevisionNumber,
     /// The path as it was asked for.
@@ -37,7 +37,7 @@ pub(crate) struct Kept {
 }
 
 /// The places.
-pub(crate) struct Keep {
+pub(crate) struct ReadCache {
     places: Box<[Place]>,
     hasher: RandomState,
 }
@@ -46,10 +46,10 @@ pub(crate) struct Keep {
 struct Place {
     // What was asked for last, as a hash: all that a mistake would do is keep something too early.
     asked: AtomicU64,
-    kept: ArcSwapOption<Kept>,
+    kept: ArcSwapOption<CachedDocument>,
 }
 
-impl Keep {
+impl ReadCache {
     pub(crate) fn new() -> Self {
         let places = (0..PLACES).map(|_| Place::default()).collect();
         Self { places, hasher: RandomState::new() }
@@ -60,9 +60,9 @@ impl Keep {
         &self,
         revision: RevisionNumber,
         asked: &str,
-    ) -> Option<Guard<Option<Arc<Kept>>>> {
+    ) -> Option<Guard<Option<Arc<CachedDocument>>>> {
         let kept = self.place(self.hasher.hash_one(asked)).kept.load();
-        let is_it = |kept: &Arc<Kept>| kept.revision == revision && *kept.asked == *asked;
+        let is_it = |kept: &Arc<CachedDocument>| kept.revision == revision && *kept.asked == *asked;
         kept.as_ref().is_some_and(is_it).then_some(kept)
     }
 
@@ -74,7 +74,7 @@ impl Keep {
     }
 
     /// Keeps a document.
-    pub(crate) fn put(&self, kept: Kept) {
+    pub(crate) fn put(&self, kept: CachedDocument) {
         self.place(self.hasher.hash_one(&*kept.asked)).kept.store(Some(Arc::new(kept)));
     }
 
@@ -89,10 +89,10 @@ mod tests {
     use hyper::StatusCode;
 
     use super::*;
-    use crate::respond::Answer;
+    use crate::answer::Answer;
 
-    fn kept(revision: u64, asked: &str, bytes: usize) -> Kept {
-        Kept {
+    fn kept(revision: u64, asked: &str, bytes: usize) -> CachedDocument {
+        CachedDocument {
             revision: RevisionNumber::new(revision),
             asked: asked.into(),
             path: NodePath::root(),
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn only_what_was_kept_of_this_path_and_revision_is_found() {
-        let keep = Keep::new();
+        let keep = ReadCache::new();
         let found = |revision, asked: &str| {
             keep.find(RevisionNumber::new(revision), asked)
                 .and_then(|kept| kept.as_ref().map(|kept| kept.text.len()))
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_again_and_is_not_large_is_wanted() {
-        let keep = Keep::new();
+        let keep = ReadCache::new();
         let wants = |revision, bytes| keep.wants(RevisionNumber::new(revision), "/api/a", bytes);
         assert!(!wants(1, 10) && wants(1, 10) && wants(1, 10));
         assert!(!wants(2, 10) && wants(2, 10));
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn whoever_takes_the_place_of_another_is_not_taken_for_it() {
-        let keep = Keep::new();
+        let keep = ReadCache::new();
         let paths: Vec<String> = (0..2 * PLACES).map(|n| format!("/api/{n}")).collect();
         for (bytes, path) in paths.iter().enumerate() {
             keep.put(kept(1, path, bytes));

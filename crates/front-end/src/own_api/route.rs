@@ -1,11 +1,37 @@
-//! What a path below `/boxwood/v1` names, of what has to do with transactions and history.
+//! What a path below `/boxwood/v1` names, and who may use it.
 
 use transaction_engine::RevisionNumber;
 
-use crate::respond::Allow;
-use crate::sps::address;
+use crate::caller::Rights;
+use crate::http_path;
+use crate::methods::Methods;
 
-/// An endpoint for those who have logged in.
+/// Who may use an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    /// Everybody, without a login.
+    Anybody,
+    /// Those who are logged in.
+    Users,
+    /// Those who may change something.
+    Writers,
+    /// Those who may see and change everything.
+    Administrators,
+}
+
+impl Who {
+    /// Whether these rights are enough.
+    pub(super) fn admits(self, rights: Option<&Rights>) -> bool {
+        match self {
+            Self::Anybody => true,
+            Self::Users => rights.is_some(),
+            Self::Writers => rights.is_some_and(Rights::allow_changes),
+            Self::Administrators => rights.is_some_and(Rights::is_all),
+        }
+    }
+}
+
+/// What a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     /// `transaction/plan`
@@ -36,12 +62,24 @@ pub(crate) enum Endpoint {
     Cancel,
     /// `watch`
     Watch,
+    /// `references`
+    References,
+    /// `export`
+    Export,
+    /// `import`
+    Import,
+    /// `health`
+    Health,
+    /// `ready`
+    Ready,
+    /// `metrics`
+    Metrics,
 }
 
 impl Endpoint {
     /// Reads a path; `None` for another.
     pub(crate) fn parse(path: &str) -> Option<Self> {
-        let segments = address::segments(path)?;
+        let segments = http_path::segments(path)?;
         let segments: Vec<&str> = segments.iter().map(|segment| &**segment).collect();
         let ["boxwood", "v1", rest @ ..] = segments.as_slice() else { return None };
         Some(match rest {
@@ -59,6 +97,12 @@ impl Endpoint {
             ["confirmation", "extend"] => Self::Extend,
             ["confirmation", "cancel"] => Self::Cancel,
             ["watch"] => Self::Watch,
+            ["references"] => Self::References,
+            ["export"] => Self::Export,
+            ["import"] => Self::Import,
+            ["health"] => Self::Health,
+            ["ready"] => Self::Ready,
+            ["metrics"] => Self::Metrics,
             _ => return None,
         })
     }
@@ -82,33 +126,42 @@ impl Endpoint {
             Self::Extend => "commit_extend",
             Self::Cancel => "commit_cancel",
             Self::Watch => "watch",
+            Self::References => "references",
+            Self::Export => "export",
+            Self::Import => "import",
+            Self::Health => "health",
+            Self::Ready => "ready",
+            Self::Metrics => "metrics",
         }
     }
 
     /// Its methods.
-    pub(super) fn allow(&self) -> Allow {
+    pub(super) fn allow(&self) -> Methods {
         match self {
             Self::Plan
             | Self::Rebase
             | Self::Restore(_)
             | Self::Confirm
             | Self::Extend
-            | Self::Cancel => Allow { post: true, ..Allow::default() },
-            Self::Tag(_) => Allow { put: true, delete: true, ..Allow::GET },
-            _ => Allow::GET,
+            | Self::Cancel
+            | Self::Import => Methods::POST,
+            Self::Tag(_) => Methods::GET.and(Methods::PUT).and(Methods::DELETE),
+            _ => Methods::GET,
         }
     }
 
-    /// Whether it shows or changes more than what the caller's own transaction does, so that only
-    /// one who may see everything may use it.
-    pub(super) fn is_of_the_whole(&self) -> bool {
+    /// Who may use it: what shows or changes more than the caller's own transaction is for those who
+    /// may see everything.
+    pub(super) fn who(&self) -> Who {
         match self {
+            Self::Health | Self::Ready | Self::Metrics => Who::Anybody,
+            Self::References => Who::Users,
             Self::Plan
             | Self::Rebase
             | Self::Confirmation
             | Self::Confirm
             | Self::Extend
-            | Self::Cancel => false,
+            | Self::Cancel => Who::Writers,
             Self::Revisions
             | Self::Revision(_)
             | Self::Tree(_)
@@ -116,7 +169,9 @@ impl Endpoint {
             | Self::Diff
             | Self::Tags
             | Self::Tag(_)
-            | Self::Watch => true,
+            | Self::Watch
+            | Self::Export
+            | Self::Import => Who::Administrators,
         }
     }
 }
@@ -149,6 +204,12 @@ mod tests {
             "confirmation/extend",
             "confirmation/cancel",
             "watch",
+            "references",
+            "export",
+            "import",
+            "health",
+            "ready",
+            "metrics",
         ] {
             let path = format!("/boxwood/v1/{path}");
             assert!(Endpoint::parse(&path.replace("/N/", "/1/").replace("/N", "/1")).is_some());
@@ -173,7 +234,7 @@ mod tests {
             ("/boxwood/v1/revisions/012", None),
             ("/boxwood/v1/revisions/1/nothing", None),
             ("/boxwood/v2/revisions", None),
-            ("/boxwood/v1/health", None),
+            ("/boxwood/v1/health", Some(Endpoint::Health)),
         ] {
             assert_eq!(Endpoint::parse(path), expected, "{path}");
         }

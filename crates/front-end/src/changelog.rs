@@ -1,24 +1,22 @@
-//! The changelog of a transaction as the appliance shows it: one entry for each parameter.
+//! A list of changes as it is shown: one entry for each parameter.
 //!
 //! A replaced body is reported by the smallest parts that differ, with the way to each behind a
 //! `#`, as fragment references have it. Where the *set* of members differs (a group was switched
 //! on), the part that holds them is the entry. Bodies are compared in the form in which they are
 //! shown, so no secret can appear here; a replaced secret shows as its new reference.
 
-use catalog::Catalog;
-use config_tree::{Body, Change, NodePath};
+use config_tree::{Body, Change, NodePath, pointer};
 use serde_json::{Value, json};
 
-use crate::error::place;
-use crate::sps::address::href;
-use crate::sps::document::shown;
+use crate::failure::place;
+use crate::presentation::Presentation;
 
 /// The entries for all changes, in order.
-pub(crate) fn entries(catalog: &Catalog, changes: &[Change]) -> Vec<Value> {
+pub(crate) fn entries(shows: &dyn Presentation, changes: &[Change]) -> Vec<Value> {
     let mut entries = Vec::new();
     for change in changes {
-        let path = href(change.path());
-        let show = |body: &Body| value(catalog, change.path(), body);
+        let path = shows.href(change.path());
+        let show = |body: &Body| value(shows, change.path(), body);
         match change {
             Change::Create { after, .. } => {
                 entries.push(json!({ "new_value": show(after), "path": path, "type": "create" }));
@@ -45,22 +43,22 @@ pub(crate) fn entries(catalog: &Catalog, changes: &[Change]) -> Vec<Value> {
     entries
 }
 
-fn value(catalog: &Catalog, path: &NodePath, body: &Body) -> Value {
-    serde_json::from_slice(&shown(catalog, path, body).text).unwrap_or(Value::Null)
+fn value(shows: &dyn Presentation, path: &NodePath, body: &Body) -> Value {
+    serde_json::from_slice(&shows.shown(path, body).text).unwrap_or(Value::Null)
 }
 
-fn compare(path: &str, pointer: &str, before: &Value, after: &Value, entries: &mut Vec<Value>) {
+fn compare(path: &str, place: &str, before: &Value, after: &Value, entries: &mut Vec<Value>) {
     match (before, after) {
         (Value::Object(old), Value::Object(new))
             if old.keys().eq(new.keys()) && !is_reference(old) && !is_other_branch(old, new) =>
         {
             for (name, old) in old {
-                let escaped = name.replace('~', "~0").replace('/', "~1");
-                compare(path, &format!("{pointer}/{escaped}"), old, &new[name], entries);
+                let inner = format!("{place}/{}", pointer::escape(name));
+                compare(path, &inner, old, &new[name], entries);
             }
         }
         _ if before == after => {}
-        _ => entries.push(replaced(path, pointer, before, after)),
+        _ => entries.push(replaced(path, place, before, after)),
     }
 }
 

@@ -11,40 +11,18 @@
 //! logs in again. Only a user who is deleted, renamed or given another password is logged out at
 //! once, because then the login itself is no longer true.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 
 use config_tree::{Change, NodePath, Tree};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use transaction_engine::{Applier, Engine, Refusal, Revision};
 
+use super::paths;
+use crate::caller::{Account, Grant, Proof, Rights};
 use crate::session::Logins;
-
-/// What a user may see and change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Rights {
-    /// Everything: the built-in administrator.
-    All,
-    /// What groups give.
-    Granted(Vec<Grant>),
-}
-
-/// One privilege on one part of the configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Grant {
-    part: NodePath,
-    write: bool,
-}
-
-/// What a request wants of a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// To see it.
-    Read,
-    /// To change it.
-    Write,
-}
 
 /// Members of these are only ever reached from elsewhere, by whoever may change something there.
 const REFERENCE_STORES: [&str; 3] = ["passwords", "private_keys", "x509"];
@@ -75,59 +53,14 @@ const SPECIAL: &[(&str, &[&str])] = &[
     ("/special/reporting", &["/reporting"]),
 ];
 
-impl Rights {
-    /// Whether a node may be seen or changed.
-    pub(crate) fn allow(&self, access: Access, path: &NodePath) -> bool {
-        let Self::Granted(grants) = self else {
-            return true;
-        };
-        let is_store =
-            path.segments().first().is_some_and(|key| REFERENCE_STORES.contains(&key.as_str()));
-        match access {
-            _ if is_store => self.allow_changes(),
-            Access::Write => {
-                grants.iter().any(|grant| grant.write && path.starts_with(&grant.part))
-            }
-            // Folders on the way to a granted part must be seen, or nobody finds it.
-            Access::Read => grants
-                .iter()
-                .any(|grant| path.starts_with(&grant.part) || grant.part.starts_with(path)),
-        }
-    }
-
-    /// Whether anything may be changed at all, which is what a transaction is for.
-    pub(crate) fn allow_changes(&self) -> bool {
-        match self {
-            Self::All => true,
-            Self::Granted(grants) => grants.iter().any(|grant| grant.write),
-        }
-    }
-
-    /// Whether the whole configuration may be seen and changed: history, import, export.
-    pub(crate) fn is_all(&self) -> bool {
-        *self == Self::All
-    }
-}
-
-/// A user who has proved to be one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Account {
-    /// The user and the password with which the login was made; `None` for the administrator.
-    pub(crate) proof: Option<Proof>,
-    pub(crate) rights: Rights,
-    /// The names of the user's groups.
-    pub(crate) groups: Vec<String>,
-}
-
-/// What must still be true for a login to go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Proof {
+/// The user and the password with which a login was made.
+struct UserAndPassword {
     user: NodePath,
     name: String,
     password: NodePath,
 }
 
-impl Proof {
+impl Proof for UserAndPassword {
     fn holds(&self, tree: &Tree) -> bool {
         tree.body(&self.user).is_some_and(|body| {
             let password = body.references().iter().find(|r| r.pointer == "/password");
@@ -137,21 +70,16 @@ impl Proof {
     }
 }
 
-/// The built-in administrator.
-pub(crate) fn administrator() -> Account {
-    Account { proof: None, rights: Rights::All, groups: Vec::new() }
-}
-
 /// The user of this name and password in the running configuration.
 pub(crate) fn find(engine: &Engine, name: &str, password: &str) -> Option<Account> {
     let running = engine.running();
     let tree = &running.tree;
-    let users = path("/aaa/local_database/users");
+    let users = paths::users();
     let is_called = |body: &config_tree::Body| body.value()["name"] == name;
     // Indexed by name where the catalog says that names are unique; else one look at each.
-    let indexed = tree.holders(&users, "/name", &json!(name)).next().cloned();
+    let indexed = tree.holders(users, "/name", &json!(name)).next().cloned();
     let key = indexed.or_else(|| {
-        tree.members(&users).find(|(_, body)| is_called(body)).map(|(key, _)| key.clone())
+        tree.members(users).find(|(_, body)| is_called(body)).map(|(key, _)| key.clone())
     })?;
     let user = users.join(&key);
     let reference = tree.body(&user)?.references().iter().find(|r| r.pointer == "/password")?;
@@ -160,9 +88,9 @@ pub(crate) fn find(engine: &Engine, name: &str, password: &str) -> Option<Accoun
         return None;
     }
     let groups = groups_of(tree, &user);
-    let rights = Rights::Granted(grants(tree, &groups));
-    let proof = Proof { user, name: name.to_owned(), password: target };
-    Some(Account { proof: Some(proof), rights, groups })
+    let rights = Rights::Granted { grants: grants(tree, &groups), stores: &REFERENCE_STORES };
+    let proof = UserAndPassword { user, name: name.to_owned(), password: target };
+    Some(Account { proof: Some(Arc::new(proof)), rights, groups })
 }
 
 fn matches(engine: &Engine, tree: &Tree, stored: &NodePath, password: &str) -> bool {
@@ -188,9 +116,9 @@ fn same(left: &[u8], right: &[u8]) -> bool {
 }
 
 fn groups_of(tree: &Tree, user: &NodePath) -> Vec<String> {
-    let groups = path("/aaa/local_database/groups");
+    let groups = paths::groups();
     let names = tree.referrers(user).filter_map(|referrer| {
-        let is_group = referrer.path.parent().as_ref() == Some(&groups)
+        let is_group = referrer.path.parent().as_ref() == Some(groups)
             && referrer.pointer.starts_with("/members/");
         let name =
             tree.body(&referrer.path).filter(|_| is_group)?.value()["name"].as_str()?.to_owned();
@@ -203,7 +131,7 @@ fn groups_of(tree: &Tree, user: &NodePath) -> Vec<String> {
 }
 
 fn grants(tree: &Tree, groups: &[String]) -> Vec<Grant> {
-    let Some(acls) = tree.body(&path("/aaa/acls")).map(config_tree::Body::value) else {
+    let Some(acls) = tree.body(paths::acls()).map(config_tree::Body::value) else {
         return Vec::new();
     };
     let mut grants = Vec::new();
@@ -224,43 +152,41 @@ fn grants(tree: &Tree, groups: &[String]) -> Vec<Grant> {
 // The parts of the configuration that a privilege object stands for.
 fn parts(object: &str) -> Vec<NodePath> {
     match SPECIAL.iter().find(|(name, _)| *name == object) {
-        Some((_, parts)) => parts.iter().copied().map(path).collect(),
+        Some((_, parts)) => parts.iter().filter_map(|part| NodePath::parse(part).ok()).collect(),
         None if object.starts_with("/special/") => Vec::new(),
         None => NodePath::parse(object).into_iter().collect(),
     }
 }
 
-fn path(text: &str) -> NodePath {
-    NodePath::parse(text).unwrap_or_else(|_| NodePath::root())
-}
-
 /// Ends the logins of users who are no longer who they were, and keeps the administrator's name
 /// for the administrator.
-pub struct Accounts {
+pub(crate) struct Accounts {
     administrator: String,
-    // Set when the service exists, which needs the engine, which needs this.
-    logins: OnceLock<Weak<Logins>>,
+    // Added when they exist, which needs the engine, which needs this. Several services over one
+    // engine have logins of their own.
+    watched: Mutex<Vec<Weak<Logins>>>,
 }
 
 impl Accounts {
     /// For an appliance whose built-in administrator has this name.
-    #[must_use]
-    pub fn new(administrator: &str) -> Self {
-        Self { administrator: administrator.to_owned(), logins: OnceLock::new() }
+    pub(crate) fn new(administrator: &str) -> Self {
+        Self { administrator: administrator.to_owned(), watched: Mutex::default() }
     }
 
+    /// Ends logins of this table, too.
     pub(crate) fn watch_over(&self, logins: &Arc<Logins>) {
-        // A second service over one engine would have logins of its own; there is none.
-        let _ = self.logins.set(Arc::downgrade(logins));
+        let mut watched = self.watched.lock();
+        watched.retain(|logins| logins.strong_count() > 0);
+        watched.push(Arc::downgrade(logins));
     }
 }
 
 impl Applier for Accounts {
     fn prepare(&self, _next: &Revision, changes: &[Change]) -> Result<(), Refusal> {
-        let users = path("/aaa/local_database/users");
+        let users = paths::users();
         let takes_the_name = |change: &&Change| match change {
             Change::Create { path, after, .. } | Change::Replace { path, after, .. } => {
-                path.parent().as_ref() == Some(&users)
+                path.parent().as_ref() == Some(users)
                     && after.value()["name"] == self.administrator.as_str()
             }
             Change::Delete { .. } | Change::Reorder { .. } => false,
@@ -277,15 +203,12 @@ impl Applier for Accounts {
     }
 
     fn apply(&self, revision: &Revision, changes: &[Change]) {
-        let users = path("/aaa/local_database/users");
-        if !changes.iter().any(|change| change.path().starts_with(&users)) {
+        let users = paths::users();
+        if !changes.iter().any(|change| change.path().starts_with(users)) {
             return;
         }
-        if let Some(logins) = self.logins.get().and_then(Weak::upgrade) {
-            logins.end_where(|account| {
-                account.proof.as_ref().is_some_and(|proof| !proof.holds(&revision.tree))
-            });
-        }
+        let watched: Vec<_> = self.watched.lock().iter().filter_map(Weak::upgrade).collect();
+        watched.iter().for_each(|logins| logins.end_unproved(&revision.tree));
     }
 }
 
@@ -293,11 +216,17 @@ impl Applier for Accounts {
 mod tests {
     use super::*;
 
+    fn path(text: &str) -> NodePath {
+        NodePath::parse(text).unwrap()
+    }
+    use crate::caller::Access;
+
     fn granted(objects: &[(&str, bool)]) -> Rights {
         let grant = |(object, write): &(&str, bool)| {
             parts(object).into_iter().map(|part| Grant { part, write: *write }).collect::<Vec<_>>()
         };
-        Rights::Granted(objects.iter().flat_map(grant).collect())
+        let grants = objects.iter().flat_map(grant).collect();
+        Rights::Granted { grants, stores: &REFERENCE_STORES }
     }
 
     #[test]

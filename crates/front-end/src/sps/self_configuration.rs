@@ -1,4 +1,4 @@
-//! Where the committed configuration governs the daemon itself.
+//! Where the committed configuration of the appliance configures the daemon that emulates it.
 //!
 //! Two endpoints do so far: `management/webinterface` says how long an idle session lasts, and
 //! `management/certificates` names the certificate that TLS listeners show. Both take effect after
@@ -8,19 +8,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use catalog::SecretReader;
-use config_tree::{Change, Key, NodePath, Tree};
-use serde_json::{Value, json};
-use transaction_engine::{Applier, Refusal, Revision, Timestamp};
+use config_tree::{Change, NodePath, Tree};
+use transaction_engine::{Applier, Refusal, Revision};
 use zeroize::Zeroizing;
 
-use crate::transport::{CertificateSlot, TlsError, self_signed};
+use super::paths;
+use crate::transport::CertificateSlot;
 
 /// Ten minutes: the appliance's default, for a tree that does not say (SPS guide, web interface).
 const DEFAULT_IDLE_MINUTES: i64 = 10;
 const MINUTE: i64 = 60 * 1_000_000;
 
 /// Follows commits for the daemon.
-pub struct Governor {
+pub(crate) struct SelfConfiguration {
     secrets: Arc<dyn SecretReader + Send + Sync>,
     certificate: Arc<CertificateSlot>,
     /// Whether the certificate is given by files instead.
@@ -30,11 +30,10 @@ pub struct Governor {
     idle_fixed: bool,
 }
 
-impl Governor {
+impl SelfConfiguration {
     /// Follows commits into `certificate` and `idle_micros`. What a setting gives is put in by the
     /// caller, and stays: `certificate_fixed`, `idle_fixed`.
-    #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         secrets: Arc<dyn SecretReader + Send + Sync>,
         certificate: Arc<CertificateSlot>,
         certificate_fixed: bool,
@@ -55,22 +54,21 @@ impl Governor {
     }
 }
 
-impl Governor {
+impl SelfConfiguration {
     /// Whether the configuration names a certificate for the server, usable or not.
-    #[must_use]
-    pub fn names_certificate(tree: &Tree) -> bool {
+    pub(crate) fn names_certificate(tree: &Tree) -> bool {
         server_reference(tree).is_some()
     }
 }
 
-impl Applier for Governor {
+impl Applier for SelfConfiguration {
     fn prepare(&self, next: &Revision, changes: &[Change]) -> Result<(), Refusal> {
         let governs = !self.certificate_fixed && server_reference(&next.tree).is_some();
-        if !governs || !touches(changes, &["management", "certificates"]) {
+        if !governs || !touches(changes, paths::certificates()) {
             return Ok(());
         }
         let refusal = |message| Refusal {
-            path: path(&["management", "certificates"]),
+            path: paths::certificates().clone(),
             pointer: "/server".to_owned(),
             message,
         };
@@ -90,9 +88,7 @@ impl Applier for Governor {
             let idle = idle_minutes(&revision.tree).saturating_mul(MINUTE);
             self.idle_micros.store(idle, Ordering::Relaxed);
         }
-        if self.certificate_fixed
-            || !(at_start || touches(changes, &["management", "certificates"]))
-        {
+        if self.certificate_fixed || !(at_start || touches(changes, paths::certificates())) {
             return;
         }
         if let Some((certificate, key)) = self.server_pair(&revision.tree)
@@ -106,65 +102,18 @@ impl Applier for Governor {
 
 /// Where the server's certificate is; `None` for an appliance whose configuration names none.
 fn server_reference(tree: &Tree) -> Option<&NodePath> {
-    let body = tree.body(&path(&["management", "certificates"]))?;
+    let body = tree.body(paths::certificates())?;
     let server = body.references().iter().find(|r| r.pointer == "/server")?;
     Some(&server.target)
 }
 
 fn idle_minutes(tree: &Tree) -> i64 {
-    let body = tree.body(&path(&["management", "webinterface"]));
+    let body = tree.body(paths::webinterface());
     let minutes = body.and_then(|body| body.value().get("timeout")?.as_i64());
     // Another catalog may mean something else by it; nobody is locked out for that.
     minutes.filter(|minutes| *minutes > 0).unwrap_or(DEFAULT_IDLE_MINUTES)
 }
 
-fn touches(changes: &[Change], segments: &[&str]) -> bool {
-    let path = path(segments);
-    changes.iter().any(|change| *change.path() == path)
-}
-
-fn path(segments: &[&str]) -> NodePath {
-    NodePath::from_segments(segments.iter().copied()).unwrap_or_else(|_| NodePath::root())
-}
-
-/// Makes what factory defaults need: self-signed certificates for the members of `/x509`, the
-/// server's for the hosts it listens on. Failures are kept for the caller, who cannot go on.
-pub struct Mint {
-    hosts: Vec<String>,
-    now: Timestamp,
-    /// The first failure.
-    pub failure: Option<TlsError>,
-}
-
-impl Mint {
-    /// A mint for a server that listens on `hosts`.
-    #[must_use]
-    pub fn new(hosts: Vec<String>, now: Timestamp) -> Self {
-        Self { hosts, now, failure: None }
-    }
-
-    /// A new member of a collection, for a name in the catalog's defaults.
-    pub fn member(&mut self, collection: &NodePath, name: &str) -> Option<(Key, Value)> {
-        if *collection != path(&["x509"]) {
-            return None;
-        }
-        let hosts = if name == "server" { self.hosts.as_slice() } else { &[] };
-        match self_signed(hosts, self.now.as_micros().div_euclid(1_000_000)) {
-            Ok(pair) => {
-                let key = Key::parse(&uuid::Uuid::new_v4().to_string()).ok()?;
-                Some((
-                    key,
-                    json!({
-                        "certificate": pair.certificate_pem,
-                        "issuer_chain": [],
-                        "private_key": *pair.private_key_pem,
-                    }),
-                ))
-            }
-            Err(error) => {
-                self.failure.get_or_insert(error);
-                None
-            }
-        }
-    }
+fn touches(changes: &[Change], path: &NodePath) -> bool {
+    changes.iter().any(|change| change.path() == path)
 }

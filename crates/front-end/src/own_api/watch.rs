@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use catalog::Catalog;
 use config_tree::NodePath;
+use hyper::Method;
 use hyper::http::request::Parts;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -20,12 +20,14 @@ use tokio::time::timeout;
 use transaction_engine::{Error, Feed, Next, RevisionRecord, Session};
 
 use super::blocking;
+use super::dress::refusal;
 use super::history::{numbered, path, record_shown};
-use super::query::Query;
-use crate::error::ApiError;
-use crate::respond::Answer;
-use crate::service::Service;
-use crate::session::Login;
+use crate::answer::Answer;
+use crate::appliance::Appliance;
+use crate::caller::Caller;
+use crate::failure::{At, Failure};
+use crate::presentation::Presentation;
+use crate::query::Query;
 use crate::transport::{AnswerBody, Pieces};
 
 /// So often a client hears something, and its session is looked at.
@@ -38,26 +40,30 @@ const AT_ONCE: usize = 32;
 const CHANGES_SHOWN: usize = 1_000;
 
 /// Begins to watch.
-pub(super) fn watch(service: &Service, login: &Login, head: &Parts) -> Result<Answer, ApiError> {
+pub(super) fn watch(
+    appliance: &Appliance,
+    caller: &Caller,
+    head: &Parts,
+) -> Result<Answer, Failure> {
     let query = Query::read(head.uri.query(), &["path", "from"])?;
-    let path = path(&query)?;
+    let path = path(&*appliance.shows(), &query)?;
     let last = head.headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default());
     let from = match (last, query.get("from")) {
         (Some(last), _) => numbered("Last-Event-ID", last)?,
         (None, Some(from)) => numbered("from", from)?,
-        (None, None) => service.engine.running_number(),
+        (None, None) => appliance.engine.running_number(),
     };
     let news = Arc::new(Notify::new());
     let wake = Arc::clone(&news);
-    let feed = service.engine.watch(from, move || wake.notify_one())?;
+    let feed = appliance.engine.watch(from, move || wake.notify_one())?;
     let (pieces, body) = AnswerBody::stream();
     let watcher = Watcher {
         pieces,
         news,
         path,
-        catalog: Arc::clone(service.engine.catalog()),
-        session: Arc::clone(&login.session),
-        patience: service.options.limits.body_timeout,
+        shows: appliance.shows(),
+        session: Arc::clone(&caller.session),
+        patience: appliance.process.options.limits.body_timeout,
     };
     tokio::spawn(watcher.run(feed));
     Ok(Answer::events(body))
@@ -67,7 +73,7 @@ struct Watcher {
     pieces: Pieces,
     news: Arc<Notify>,
     path: NodePath,
-    catalog: Arc<Catalog>,
+    shows: Arc<dyn Presentation>,
     session: Arc<Session>,
     patience: Duration,
 }
@@ -92,8 +98,8 @@ impl Watcher {
             if self.session.is_ended() {
                 return;
             }
-            let (catalog, path) = (Arc::clone(&self.catalog), self.path.clone());
-            let Ok(sent) = blocking(move || take(feed, &catalog, &path)).await else { return };
+            let (shows, path) = (Arc::clone(&self.shows), self.path.clone());
+            let Ok(sent) = blocking(move || take(feed, &*shows, &path)).await else { return };
             feed = sent.feed;
             text = sent.text;
             if !sent.goes_on {
@@ -112,11 +118,11 @@ impl Watcher {
     }
 }
 
-fn take(mut feed: Feed, catalog: &Catalog, path: &NodePath) -> Sent {
+fn take(mut feed: Feed, shows: &dyn Presentation, path: &NodePath) -> Sent {
     let mut text = String::new();
     for _ in 0..AT_ONCE {
         match feed.pull() {
-            Ok(Next::Revision(record)) => text.push_str(&event(catalog, &record, path)),
+            Ok(Next::Revision(record)) => text.push_str(&event(shows, &record, path)),
             Ok(Next::Wait) => return Sent { feed, text, goes_on: true, waits: true },
             Ok(Next::CutOff) => {
                 let resume = feed.position().get();
@@ -125,7 +131,7 @@ fn take(mut feed: Feed, catalog: &Catalog, path: &NodePath) -> Sent {
             }
             Ok(Next::Closed) => return Sent { feed, text, goes_on: false, waits: false },
             Err(error) => {
-                text.push_str(&failure(error));
+                text.push_str(&failure(error, shows));
                 return Sent { feed, text, goes_on: false, waits: false };
             }
         }
@@ -133,15 +139,15 @@ fn take(mut feed: Feed, catalog: &Catalog, path: &NodePath) -> Sent {
     Sent { feed, text, goes_on: true, waits: false }
 }
 
-fn event(catalog: &Catalog, record: &RevisionRecord, path: &NodePath) -> String {
+fn event(shows: &dyn Presentation, record: &RevisionRecord, path: &NodePath) -> String {
     let number = record.number;
     if record.changes.iter().all(|change| !change.path().starts_with(path)) {
         return format!("id: {number}\n\n");
     }
     let shown = if path.is_root() {
-        record_shown(catalog, record, &[], CHANGES_SHOWN)
+        record_shown(shows, record, &[], CHANGES_SHOWN)
     } else {
-        record_shown(catalog, &below(record, path), &[], CHANGES_SHOWN)
+        record_shown(shows, &below(record, path), &[], CHANGES_SHOWN)
     };
     format!("id: {number}\n{}", named("revision", &shown))
 }
@@ -166,6 +172,7 @@ fn named(name: &str, data: &Value) -> String {
     format!("event: {name}\ndata: {data}\n\n")
 }
 
-fn failure(error: Error) -> String {
-    named("error", &ApiError::from(error).document())
+fn failure(error: Error, shows: &dyn Presentation) -> String {
+    let at = At { method: &Method::GET, path: "/boxwood/v1/watch", rights: None };
+    named("error", &refusal(&error.into(), &at, shows))
 }

@@ -2,33 +2,33 @@
 
 use serde_json::json;
 
-use super::query::{Query, node_path};
-use crate::accounts::Access;
-use crate::error::ApiError;
-use crate::respond::Answer;
-use crate::service::Service;
-use crate::session::Login;
-use crate::sps::address::href;
+use crate::answer::Answer;
+use crate::appliance::Appliance;
+use crate::caller::Access;
+use crate::caller::Caller;
+use crate::failure::{Failure, Place};
+use crate::query::Query;
 
 /// The nodes that refer to `path`, in what the caller sees: a transaction of theirs included. Costs
 /// as much as there are. Referrers that the caller may not read are counted and not named.
 pub(super) fn references(
-    service: &Service,
-    login: &Login,
+    appliance: &Appliance,
+    caller: &Caller,
     query: Option<&str>,
-) -> Result<Answer, ApiError> {
+) -> Result<Answer, Failure> {
     let query = Query::read(query, &["path"])?;
     let missing = "Say of what: ?path=/api/configuration/... or a path of the tree";
-    let asked = query.get("path").ok_or_else(|| ApiError::syntactic(missing, ""))?;
-    let path = node_path(asked).ok_or_else(ApiError::bad_path)?;
-    let target = href(&path);
-    let rights = &login.account.rights;
+    let asked = query.get("path").ok_or_else(|| Failure::malformed(missing, ""))?;
+    let shows = appliance.shows();
+    let path = shows.node_path(asked).ok_or(Failure::PathUndecodable)?;
+    let target = Place::Node(path.clone());
+    let rights = &caller.rights;
     if !rights.allow(Access::Read, &path) {
-        return Err(ApiError::unauthorized(&target));
+        return Err(Failure::Forbidden(target));
     }
-    let view = service.engine.view(&login.session);
+    let view = appliance.engine.view(&caller.session);
     if view.tree().get(&path).is_none() {
-        return Err(ApiError::not_found(&target));
+        return Err(Failure::NotFound(target));
     }
     let (seen, hidden): (Vec<_>, Vec<_>) = view
         .tree()
@@ -39,14 +39,14 @@ pub(super) fn references(
         .map(|referrer| {
             json!({
                 "fragment": referrer.fragment,
-                "path": href(&referrer.path),
+                "path": shows.href(&referrer.path),
                 "pointer": referrer.pointer,
             })
         })
         .collect();
     Ok(Answer::document(&json!({
         "hidden": hidden.len(),
-        "meta": { "href": "/boxwood/v1/references", "parent": "/boxwood/v1", "target": target },
+        "meta": { "href": "/boxwood/v1/references", "parent": "/boxwood/v1", "target": shows.href(&path) },
         "references": references,
     })))
 }

@@ -10,26 +10,21 @@ use serde_json::{Value, json};
 use transaction_engine::Error as EngineError;
 
 use super::blocking;
-use super::query::Query;
-use crate::error::ApiError;
+use crate::answer::Answer;
+use crate::appliance::Appliance;
+use crate::caller::Caller;
+use crate::failure::Failure;
+use crate::query::Query;
 use crate::request::expect_json_type;
-use crate::respond::Answer;
-use crate::service::Service;
-use crate::session::Login;
 use crate::transfer::{self, Document, Omission, Outcome, Refusal};
 use crate::transport::RequestBody;
 
 /// The committed configuration as a document.
-pub(super) async fn export(
-    service: &Service,
-    login: &Login,
-    head: &Parts,
-) -> Result<Answer, ApiError> {
-    expect_administrator(login, head)?;
+pub(super) async fn export(appliance: &Appliance, head: &Parts) -> Result<Answer, Failure> {
     let query = Query::read(head.uri.query(), &["secrets"])?;
     let secrets = Omission::parse(query.get("secrets").unwrap_or("sealed"))
-        .ok_or_else(|| ApiError::syntactic("`secrets` must be sealed or omit", ""))?;
-    let (catalog, running) = (Arc::clone(service.engine.catalog()), service.engine.running());
+        .ok_or_else(|| Failure::malformed("`secrets` must be sealed or omit", ""))?;
+    let (catalog, running) = (Arc::clone(appliance.engine.catalog()), appliance.engine.running());
     // As long as the tree is large: not on a thread that others wait for.
     let text = blocking(move || transfer::export(&catalog, running.number, &running.tree, secrets))
         .await?;
@@ -38,31 +33,30 @@ pub(super) async fn export(
 
 /// A document as one transaction, or what it would change.
 pub(super) async fn import(
-    service: &Service,
-    login: &Login,
+    appliance: &Appliance,
+    caller: &Caller,
     head: &Parts,
     body: RequestBody,
-) -> Result<Answer, ApiError> {
-    expect_administrator(login, head)?;
+) -> Result<Answer, Failure> {
     let query = Query::read(head.uri.query(), &["dry_run", "message"])?;
     let dry_run = match query.get("dry_run") {
         None | Some("false") => false,
         Some("true") => true,
-        Some(_) => return Err(ApiError::syntactic("`dry_run` must be true or false", "")),
+        Some(_) => return Err(Failure::malformed("`dry_run` must be true or false", "")),
     };
     let message = query.get("message").unwrap_or(transfer::MESSAGE).to_owned();
     expect_json_type(&head.headers)?;
-    let limits = &service.options.limits;
+    let limits = &appliance.process.options.limits;
     // A document may be larger than any other body, and takes longer by as much.
-    let longer = service.options.import_bytes.div_ceil(limits.body_bytes.max(1));
+    let longer = appliance.process.options.import_bytes.div_ceil(limits.body_bytes.max(1));
     let longer = u32::try_from(longer).unwrap_or(u32::MAX);
     let time = limits.body_timeout.saturating_mul(longer);
-    let text = body.read(service.options.import_bytes, time).await?;
+    let text = body.read(appliance.process.options.import_bytes, time).await?;
     // A holder whose session is over must not stand in the way until it is noticed.
-    service.logins.expire();
+    appliance.logins.expire();
 
-    let (engine, depth) = (Arc::clone(&service.engine), limits.json_depth);
-    let user = login.session.user().to_owned();
+    let (engine, depth) = (Arc::clone(&appliance.engine), limits.json_depth);
+    let user = caller.session.user().to_owned();
     // Goes on when the client goes away, as every commit does.
     let outcome = blocking(move || {
         let document = Document::parse(&text)?;
@@ -85,20 +79,11 @@ fn shown(outcome: &Outcome) -> Value {
     serde_json::to_value(outcome).unwrap_or_else(|_| json!({}))
 }
 
-// Half an export would be none, and half an import would delete the rest.
-fn expect_administrator(login: &Login, head: &Parts) -> Result<(), ApiError> {
-    if login.account.rights.is_all() {
-        Ok(())
-    } else {
-        Err(ApiError::unauthorized(head.uri.path()))
-    }
-}
-
-impl From<Refusal> for ApiError {
+impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Document(error) => Self::invalid_body(error.to_string()),
-            Refusal::Appliance { .. } => Self::syntactic(refusal.to_string(), "/appliance"),
+            Refusal::Document(error) => Self::BodyInvalid(error.to_string()),
+            Refusal::Appliance { .. } => Self::malformed(refusal.to_string(), "/appliance"),
             Refusal::Violations(violations) => EngineError::Invalid(violations).into(),
             Refusal::Engine(error) => error.into(),
         }

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use catalog::Catalog;
 use config_tree::{Key, NodePath, Tree};
 use hyper::Method;
 use serde_json::{Value, json};
@@ -11,29 +10,32 @@ use transaction_engine::store::Tag;
 use transaction_engine::{Page, RevisionInfo, RevisionNumber, RevisionRecord};
 
 use super::blocking;
-use super::query::{Query, node_path};
 use super::route::number;
-use crate::error::ApiError;
-use crate::respond::Answer;
-use crate::service::Service;
-use crate::session::Login;
-use crate::sps::address::href;
-use crate::sps::{changelog, document};
+use crate::answer::Answer;
+use crate::appliance::Appliance;
+use crate::caller::Caller;
+use crate::changelog;
+use crate::failure::{Failure, Place};
+use crate::presentation::Presentation;
+use crate::query::Query;
 
 const HREF: &str = "/boxwood/v1/revisions";
 
 /// A page of the history, the newest first.
-pub(super) async fn revisions(service: &Service, query: Option<&str>) -> Result<Answer, ApiError> {
+pub(super) async fn revisions(
+    appliance: &Appliance,
+    query: Option<&str>,
+) -> Result<Answer, Failure> {
     let query = Query::read(query, &["limit", "before"])?;
     let limit = limit(&query, 50, 500)?;
     let page = match query.get("before") {
         Some(before) => Page::Before(numbered("before", before)?),
         None => Page::Newest,
     };
-    let engine = Arc::clone(&service.engine);
+    let engine = Arc::clone(&appliance.engine);
     let infos = blocking(move || engine.revisions(page, limit)).await??;
-    let tags = service.engine.tags();
-    let (oldest, newest) = (service.engine.oldest_revision(), service.engine.running_number());
+    let tags = appliance.engine.tags();
+    let (oldest, newest) = (appliance.engine.oldest_revision(), appliance.engine.running_number());
     let more = infos.last().filter(|last| infos.len() == limit && last.number > oldest);
     let next = more.map(|last| format!("{HREF}?before={}&limit={limit}", last.number));
     let items: Vec<Value> = infos.iter().map(|info| info_shown(info, &tags)).collect();
@@ -51,14 +53,14 @@ pub(super) async fn revisions(service: &Service, query: Option<&str>) -> Result<
 
 /// A revision with its changes.
 pub(super) async fn revision(
-    service: &Service,
+    appliance: &Appliance,
     number: RevisionNumber,
-) -> Result<Answer, ApiError> {
-    let engine = Arc::clone(&service.engine);
+) -> Result<Answer, Failure> {
+    let (engine, shows) = (Arc::clone(&appliance.engine), appliance.shows());
     let found = blocking(move || {
         let record = engine.revision_read(number)?;
         record
-            .map(|record| record_shown(engine.catalog(), &record, &engine.tags(), usize::MAX))
+            .map(|record| record_shown(&*shows, &record, &engine.tags(), usize::MAX))
             .ok_or_else(|| engine.no_revision(number))
     });
     Ok(Answer::document(&found.await??))
@@ -66,20 +68,20 @@ pub(super) async fn revision(
 
 /// What stood at a path and below it.
 pub(super) async fn tree(
-    service: &Service,
+    appliance: &Appliance,
     number: RevisionNumber,
     query: Option<&str>,
-) -> Result<Answer, ApiError> {
+) -> Result<Answer, Failure> {
     let query = Query::read(query, &["path", "limit"])?;
     let limit = limit(&query, 1_000, 100_000)?;
-    let path = path(&query)?;
-    let engine = Arc::clone(&service.engine);
+    let path = path(&*appliance.shows(), &query)?;
+    let (engine, shows) = (Arc::clone(&appliance.engine), appliance.shows());
+    let node = path.clone();
     let shown = blocking(move || {
         let tree = engine.tree_at(number)?.ok_or_else(|| engine.no_revision(number))?;
-        Ok::<_, transaction_engine::Error>(tree_shown(engine.catalog(), &tree, &path, limit))
+        Ok::<_, transaction_engine::Error>(tree_shown(&*shows, &tree, &path, limit))
     });
-    let shown =
-        shown.await??.ok_or_else(|| ApiError::not_found(query.get("path").unwrap_or_default()))?;
+    let shown = shown.await??.ok_or(Failure::NotFound(Place::Node(node)))?;
     let (nodes, complete) = shown;
     Ok(Answer::document(&json!({
         "complete": complete,
@@ -90,17 +92,17 @@ pub(super) async fn tree(
 }
 
 /// What leads from one revision to another.
-pub(super) async fn diff(service: &Service, query: Option<&str>) -> Result<Answer, ApiError> {
+pub(super) async fn diff(appliance: &Appliance, query: Option<&str>) -> Result<Answer, Failure> {
     let query = Query::read(query, &["from", "to"])?;
     let needed = |name: &'static str| {
-        let missing = || ApiError::syntactic(format!("The query needs {name}=REVISION"), "");
+        let missing = || Failure::malformed(format!("The query needs {name}=REVISION"), "");
         numbered(name, query.get(name).ok_or_else(missing)?)
     };
     let (from, to) = (needed("from")?, needed("to")?);
-    let engine = Arc::clone(&service.engine);
+    let (engine, shows) = (Arc::clone(&appliance.engine), appliance.shows());
     let changes = blocking(move || {
         let changes = engine.revision_diff(from, to)?;
-        Ok::<_, transaction_engine::Error>(changelog::entries(engine.catalog(), &changes))
+        Ok::<_, transaction_engine::Error>(changelog::entries(&*shows, &changes))
     });
     Ok(Answer::document(&json!({
         "changes": changes.await??,
@@ -112,22 +114,23 @@ pub(super) async fn diff(service: &Service, query: Option<&str>) -> Result<Answe
 
 /// Stages what leads back to a revision.
 pub(super) async fn restore(
-    service: &Service,
-    login: &Login,
+    appliance: &Appliance,
+    caller: &Caller,
     number: RevisionNumber,
-) -> Result<Answer, ApiError> {
-    let (engine, session) = (Arc::clone(&service.engine), Arc::clone(&login.session));
+) -> Result<Answer, Failure> {
+    let (engine, session) = (Arc::clone(&appliance.engine), Arc::clone(&caller.session));
+    let shows = appliance.shows();
     let changes = blocking(move || {
         engine.revision_restore(&session, number)?;
         let changes = engine.transaction_changes(&session);
-        Ok::<_, transaction_engine::Error>(changelog::entries(engine.catalog(), &changes))
+        Ok::<_, transaction_engine::Error>(changelog::entries(&*shows, &changes))
     });
     Ok(Answer::document(&json!({
         "changes": changes.await??,
         "meta": {
             "href": format!("{HREF}/{number}/restore"),
             "parent": format!("{HREF}/{number}"),
-            "transaction": "/api/transaction",
+            "transaction": appliance.shows().transaction(),
         },
     })))
 }
@@ -135,25 +138,25 @@ pub(super) async fn restore(
 // ===== names =====
 
 /// All names.
-pub(super) fn tags(service: &Service) -> Answer {
-    let items: Vec<Value> = service.engine.tags().iter().map(tag_shown).collect();
+pub(super) fn tags(appliance: &Appliance) -> Answer {
+    let items: Vec<Value> = appliance.engine.tags().iter().map(tag_shown).collect();
     let meta = json!({ "href": "/boxwood/v1/tags", "parent": "/boxwood/v1" });
     Answer::document(&json!({ "items": items, "meta": meta }))
 }
 
 /// Shows, sets or takes away a name.
 pub(super) async fn tag(
-    service: &Service,
-    login: &Login,
+    appliance: &Appliance,
+    caller: &Caller,
     method: &Method,
     name: String,
     body: Option<Value>,
-) -> Result<Answer, ApiError> {
-    let engine = Arc::clone(&service.engine);
+) -> Result<Answer, Failure> {
+    let engine = Arc::clone(&appliance.engine);
     match *method {
         Method::PUT => {
             let number = tagged(body.as_ref())?;
-            let user = login.session.user().to_owned();
+            let user = caller.session.user().to_owned();
             let tag = blocking(move || engine.tag_set(&user, &name, number)).await??;
             Ok(Answer::document(&tag_shown(&tag)))
         }
@@ -168,12 +171,12 @@ pub(super) async fn tag(
     }
 }
 
-fn tagged(body: Option<&Value>) -> Result<RevisionNumber, ApiError> {
+fn tagged(body: Option<&Value>) -> Result<RevisionNumber, Failure> {
     let members = body.and_then(Value::as_object).filter(|members| members.len() == 1);
     let number = members.and_then(|members| members.get("revision")?.as_u64());
     number
         .map(RevisionNumber::new)
-        .ok_or_else(|| ApiError::syntactic("Send {\"revision\": NUMBER}", "/revision"))
+        .ok_or_else(|| Failure::malformed("Send {\"revision\": NUMBER}", "/revision"))
 }
 
 fn tag_shown(tag: &Tag) -> Value {
@@ -211,7 +214,7 @@ fn tags_of(number: RevisionNumber, tags: &[Tag]) -> Vec<&str> {
 
 /// A revision with at most so many of its changes, of which one may become several entries.
 pub(super) fn record_shown(
-    catalog: &Catalog,
+    shows: &dyn Presentation,
     record: &RevisionRecord,
     tags: &[Tag],
     most: usize,
@@ -219,7 +222,7 @@ pub(super) fn record_shown(
     let shown = &record.changes[..record.changes.len().min(most)];
     json!({
         "author": record.author,
-        "changes": changelog::entries(catalog, shown),
+        "changes": changelog::entries(shows, shown),
         "commit_id": record.commit_id.to_string(),
         "complete": shown.len() == record.changes.len(),
         "digest": record.digest.to_string(),
@@ -234,7 +237,7 @@ pub(super) fn record_shown(
 
 // Every body at a path and below it, up to a limit; whether that is all. `None`: nothing there.
 fn tree_shown(
-    catalog: &Catalog,
+    shows: &dyn Presentation,
     tree: &Tree,
     path: &NodePath,
     limit: usize,
@@ -246,9 +249,9 @@ fn tree_shown(
             if nodes.len() == limit {
                 return Some((nodes, false));
             }
-            let shown = document::shown(catalog, &path, body);
+            let shown = shows.shown(&path, body);
             let body: Value = serde_json::from_slice(&shown.text).unwrap_or_default();
-            nodes.push(json!({ "body": body, "path": href(&path) }));
+            nodes.push(json!({ "body": body, "path": shows.href(&path) }));
             continue;
         }
         // No more than can still be shown, the first of them last.
@@ -260,22 +263,22 @@ fn tree_shown(
 
 // ===== queries =====
 
-fn limit(query: &Query, usual: usize, most: usize) -> Result<usize, ApiError> {
+fn limit(query: &Query, usual: usize, most: usize) -> Result<usize, Failure> {
     let Some(text) = query.get("limit") else { return Ok(usual) };
     let limit = text.parse().ok().filter(|limit| (1..=most).contains(limit));
-    limit.ok_or_else(|| ApiError::syntactic(format!("`limit` must be from 1 to {most}"), ""))
+    limit.ok_or_else(|| Failure::malformed(format!("`limit` must be from 1 to {most}"), ""))
 }
 
-pub(super) fn numbered(name: &str, text: &str) -> Result<RevisionNumber, ApiError> {
-    let message = || ApiError::syntactic(format!("`{name}` must be the number of a revision"), "");
+pub(super) fn numbered(name: &str, text: &str) -> Result<RevisionNumber, Failure> {
+    let message = || Failure::malformed(format!("`{name}` must be the number of a revision"), "");
     number(text).ok_or_else(message)
 }
 
 /// A path of the configuration, as the API shows it or as the tree has it; the root when absent.
-pub(super) fn path(query: &Query) -> Result<NodePath, ApiError> {
+pub(super) fn path(shows: &dyn Presentation, query: &Query<'_>) -> Result<NodePath, Failure> {
     let Some(text) = query.get("path").filter(|text| !text.is_empty()) else {
         return Ok(NodePath::root());
     };
     let message = "`path` must be that of a node, as in /api/configuration/management/email";
-    node_path(text).ok_or_else(|| ApiError::syntactic(message, ""))
+    shows.node_path(text).ok_or_else(|| Failure::malformed(message, ""))
 }

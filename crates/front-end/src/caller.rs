@@ -1,0 +1,113 @@
+//! Who asks, and what they may see and change.
+
+use std::sync::Arc;
+
+use config_tree::{NodePath, Tree};
+use transaction_engine::Session;
+
+/// Somebody who has proved to be who they are.
+pub(crate) struct Caller {
+    /// The engine's session in which the caller's changes are staged.
+    pub(crate) session: Arc<Session>,
+    /// The session's name in the log.
+    pub(crate) name: Arc<str>,
+    /// What the caller may see and change.
+    pub(crate) rights: Rights,
+}
+
+impl Caller {
+    /// The administrator, in a session.
+    pub(crate) fn administrator(session: Arc<Session>) -> Self {
+        Self { name: session.id().to_string().into(), session, rights: Rights::All }
+    }
+}
+
+/// What a user may see and change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Rights {
+    /// Everything.
+    All,
+    /// What is granted, and the members of `stores` for those who may change anything.
+    Granted {
+        /// Parts of the configuration.
+        grants: Vec<Grant>,
+        /// Members of these collections of the root are only reached from elsewhere, by those who
+        /// may change something there.
+        stores: &'static [&'static str],
+    },
+}
+
+/// One right on one part of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Grant {
+    /// The node and everything below it.
+    pub(crate) part: NodePath,
+    /// Whether it may be changed, too.
+    pub(crate) write: bool,
+}
+
+/// What a request wants of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// To see it.
+    Read,
+    /// To change it.
+    Write,
+}
+
+impl Rights {
+    /// Whether a node may be seen or changed.
+    pub(crate) fn allow(&self, access: Access, path: &NodePath) -> bool {
+        let Self::Granted { grants, stores } = self else {
+            return true;
+        };
+        let is_store = path.segments().first().is_some_and(|key| stores.contains(&key.as_str()));
+        match access {
+            _ if is_store => self.allow_changes(),
+            Access::Write => {
+                grants.iter().any(|grant| grant.write && path.starts_with(&grant.part))
+            }
+            // Folders on the way to a granted part must be seen, or it cannot be found.
+            Access::Read => grants
+                .iter()
+                .any(|grant| path.starts_with(&grant.part) || grant.part.starts_with(path)),
+        }
+    }
+
+    /// Whether anything may be changed at all, which is what a transaction is for.
+    pub(crate) fn allow_changes(&self) -> bool {
+        match self {
+            Self::All => true,
+            Self::Granted { grants, .. } => grants.iter().any(|grant| grant.write),
+        }
+    }
+
+    /// Whether the whole configuration may be seen and changed: history, import, export.
+    pub(crate) fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+}
+
+/// What a login rests on in the committed configuration: a user who is still there, say.
+pub(crate) trait Proof: Send + Sync {
+    /// Whether it is still true.
+    fn holds(&self, tree: &Tree) -> bool;
+}
+
+/// A user who has proved to be one.
+#[derive(Clone)]
+pub(crate) struct Account {
+    /// What must stay true for the login to go on; `None` for the administrator.
+    pub(crate) proof: Option<Arc<dyn Proof>>,
+    /// What the user may see and change.
+    pub(crate) rights: Rights,
+    /// The names of the user's groups.
+    pub(crate) groups: Vec<String>,
+}
+
+impl Account {
+    /// The built-in administrator.
+    pub(crate) fn administrator() -> Self {
+        Self { proof: None, rights: Rights::All, groups: Vec::new() }
+    }
+}

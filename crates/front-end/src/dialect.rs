@@ -1,0 +1,151 @@
+//! What a dialect is: how an API identifies its callers, dresses documents and failures, and which
+//! head of the configuration a request reads and writes.
+//!
+//! A dialect is one folder. It imports neutral ground only (appliance, caller, failure, answer,
+//! path and query), and nothing imports it but the router. It owns its statuses, envelopes,
+//! headers, credentials and links.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+use catalog::{Catalog, SecretReader};
+use config_tree::{Key, NodePath, Tree};
+use hyper::http::request::Parts;
+use serde_json::Value;
+use transaction_engine::clock::Clock;
+use transaction_engine::{Applier, Engine, MessageRule};
+
+use crate::appliance::Appliance;
+use crate::caller::Caller;
+use crate::failure::{At, Failure};
+use crate::outcome::{Dressed, Outcome};
+use crate::presentation::Presentation;
+use crate::session::Logins;
+use crate::transport::{CertificateSlot, Request, RequestBody, TlsError};
+
+/// A future that borrows what it needs.
+pub(crate) type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// How an appliance answers.
+pub(crate) trait Dialect: Send + Sync {
+    /// The answer to what needs neither its body nor a verb, such as a document that is asked for
+    /// again. `None`: [`Dialect::answer`] is asked.
+    fn answer_at_once(&self, _appliance: &Appliance, _head: &Parts) -> Option<Outcome> {
+        None
+    }
+
+    /// Answers a request.
+    fn answer<'a>(
+        &'a self,
+        appliance: &'a Appliance,
+        request: &'a Request,
+        body: RequestBody,
+    ) -> Waiting<'a, Outcome>;
+
+    /// Shows a failure, also one that came before there was a verb: a malformed head, a panic.
+    fn dress(&self, failure: &Failure, at: &At<'_>) -> Dressed;
+
+    /// Who asks, by the credentials of this API; `None` where the request has none. For Boxwood's
+    /// own API, which is served next to the appliance's.
+    fn caller<'a>(
+        &'a self,
+        appliance: &'a Appliance,
+        request: &'a Request,
+    ) -> Waiting<'a, Result<Option<Caller>, Failure>>;
+
+    /// How to log in, as the end of a sentence.
+    fn how_to_log_in(&self) -> &'static str;
+
+    /// How nodes are shown.
+    fn presentation(&self) -> Arc<dyn Presentation>;
+}
+
+/// What a daemon hands to an appliance before the appliance's engine exists.
+pub struct Ground {
+    /// What may stand where. It names the dialect.
+    pub catalog: Arc<Catalog>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Opens secrets of the configuration.
+    pub secrets: Arc<dyn SecretReader + Send + Sync>,
+    /// The certificate that the appliance's listeners show.
+    pub certificate: Arc<CertificateSlot>,
+    /// Whether the certificate is given by files, so that the configuration does not change it.
+    pub certificate_fixed: bool,
+    /// The hosts that the appliance is reached under.
+    pub hosts: Vec<String>,
+    /// The name of the built-in administrator.
+    pub administrator: String,
+    /// How long a session lasts without a request; `None`: as the configuration says.
+    pub idle: Option<Duration>,
+}
+
+/// A dialect before its engine exists: what the engine has to know of it.
+pub(crate) trait Plan: Send {
+    /// Who acts on commits.
+    fn appliers(&self) -> Vec<Arc<dyn Applier>> {
+        Vec::new()
+    }
+
+    /// Whether the configuration asks for a message with each commit.
+    fn message_rule(&self) -> Option<MessageRule> {
+        None
+    }
+
+    /// Makes a member that a factory default needs, for a collection and a name.
+    fn generate(&mut self, _collection: &NodePath, _name: &str) -> Option<(Key, Value)> {
+        None
+    }
+
+    /// The first failure of [`Plan::generate`].
+    fn failure(&mut self) -> Option<TlsError> {
+        None
+    }
+
+    /// Whether a configuration names the certificate that listeners show, usable or not.
+    fn names_certificate(&self, _tree: &Tree) -> bool {
+        false
+    }
+
+    /// How long a login lasts without a request, in microseconds, now and after each commit.
+    fn idle_micros(&self) -> Arc<AtomicI64>;
+
+    /// The dialect over its engine and the table of its logins.
+    fn build(self: Box<Self>, engine: &Arc<Engine>, logins: &Arc<Logins>) -> Box<dyn Dialect>;
+}
+
+/// An appliance before its engine exists: what the engine has to be opened with.
+pub struct Blueprint(pub(crate) Box<dyn Plan>);
+
+impl Blueprint {
+    /// Who acts on commits.
+    #[must_use]
+    pub fn appliers(&self) -> Vec<Arc<dyn Applier>> {
+        self.0.appliers()
+    }
+
+    /// Whether the configuration asks for a message with each commit.
+    #[must_use]
+    pub fn message_rule(&self) -> Option<MessageRule> {
+        self.0.message_rule()
+    }
+
+    /// Makes a member that a factory default needs, for a collection and a name; `None` where none
+    /// is known, and after a failure.
+    pub fn generate(&mut self, collection: &NodePath, name: &str) -> Option<(Key, Value)> {
+        self.0.generate(collection, name)
+    }
+
+    /// The first failure of [`Blueprint::generate`], for a caller that cannot go on then.
+    pub fn failure(&mut self) -> Option<TlsError> {
+        self.0.failure()
+    }
+
+    /// Whether a configuration names the certificate that listeners show, usable or not.
+    #[must_use]
+    pub fn names_certificate(&self, tree: &Tree) -> bool {
+        self.0.names_certificate(tree)
+    }
+}

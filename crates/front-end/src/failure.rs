@@ -1,0 +1,380 @@
+//! The closed set of reasons for which a request is refused.
+//!
+//! Handlers fail with one of these and never with a status: each dialect dresses them in its own
+//! statuses, envelopes and headers (`dress.rs` of its folder), malformed heads, unknown paths and
+//! panics included. What the reasons have in common whoever shows them, a sentence and structured
+//! details, is written here once. Neither holds a value that a client sent: it may be a secret.
+
+use config_tree::{Body, NodePath};
+use hyper::Method;
+use serde_json::{Value, json};
+use transaction_engine::store::StoreError;
+use transaction_engine::{Error as EngineError, Overlap, Refusal, chain};
+
+use crate::caller::{Access, Rights};
+use crate::json::DecodeError;
+use crate::methods::Methods;
+use crate::password::PasswordError;
+use crate::presentation::Presentation;
+use crate::throttle::Blocked;
+use crate::transport::{BodyError, HeadError};
+use catalog::Violation;
+
+/// Why a request is refused.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The head of the request is malformed.
+    Head(HeadError),
+    /// The path cannot be decoded.
+    PathUndecodable,
+    /// Nobody is logged in, or the session is unknown or has expired: the three are not told apart.
+    Unauthenticated,
+    /// A login without credentials.
+    CredentialsMissing,
+    /// Wrong name or password: the two are not told apart.
+    CredentialsWrong,
+    /// Too many failed logins before this one.
+    Blocked(Blocked),
+    /// More logins at once than can be checked.
+    LoginsBusy,
+    /// As many sessions as there may be.
+    SessionsFull,
+    /// Logged in, without the right to do this.
+    Forbidden(Place),
+    /// Nothing is there.
+    NotFound(Place),
+    /// The resource does not have this method.
+    MethodNotAllowed(Methods),
+    /// The body is declared as another type than the resource takes.
+    MediaType {
+        /// What the resource takes.
+        expected: &'static str,
+        /// What the request declares.
+        declared: String,
+    },
+    /// The body could not be received.
+    Body(BodyError),
+    /// A body is needed and there is none. The text says what to send.
+    BodyMissing(String),
+    /// The body is not a document of its type. The text says why.
+    BodyInvalid(String),
+    /// A well-formed body or query that is not what the resource takes.
+    Malformed {
+        /// What to send instead.
+        message: String,
+        /// The place in the body, a JSON Pointer.
+        pointer: String,
+    },
+    /// The state is not the one that the caller's condition names.
+    PreconditionFailed(Place),
+    /// The engine refused a verb.
+    Engine(EngineError),
+    /// A fault of ours. The log says more.
+    Internal,
+}
+
+/// What a failure is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The path of the request.
+    Request,
+    /// A node.
+    Node(NodePath),
+}
+
+/// The request that is refused.
+#[derive(Clone, Copy)]
+pub(crate) struct At<'a> {
+    /// Its method.
+    pub(crate) method: &'a Method,
+    /// Its path as it is shown back.
+    pub(crate) path: &'a str,
+    /// What its caller may see; `None` where it is not known who asks.
+    pub(crate) rights: Option<&'a Rights>,
+}
+
+impl At<'_> {
+    fn may_see(&self, path: &NodePath) -> bool {
+        self.rights.is_some_and(|rights| rights.allow(Access::Read, path))
+    }
+
+    /// The path of a place.
+    pub(crate) fn href(&self, place: &Place, shows: &dyn Presentation) -> String {
+        match place {
+            Place::Request => self.path.to_owned(),
+            Place::Node(path) => shows.href(path),
+        }
+    }
+}
+
+impl Failure {
+    /// A well-formed body or query that is not what the resource takes.
+    pub(crate) fn malformed(message: impl Into<String>, pointer: impl Into<String>) -> Self {
+        Self::Malformed { message: message.into(), pointer: pointer.into() }
+    }
+
+    /// What is wrong, where, and what to do, as a sentence.
+    pub(crate) fn sentence(&self, at: &At<'_>, shows: &dyn Presentation) -> String {
+        match self {
+            Self::Head(error) => error.to_string(),
+            Self::PathUndecodable => {
+                "The path must be UTF-8, percent-encoded once, without control characters".into()
+            }
+            Self::Unauthenticated => "Authentication is required to access this resource".into(),
+            Self::CredentialsMissing => "Log in with HTTP Basic authentication".into(),
+            Self::CredentialsWrong => {
+                "Authenticating the user with the given credentials has failed".into()
+            }
+            Self::Blocked(blocked) => blocked.to_string(),
+            Self::LoginsBusy => PasswordError::Busy.to_string(),
+            Self::SessionsFull => "Too many sessions are open; idle ones end by themselves".into(),
+            Self::Forbidden(place) => {
+                format!("You have no right to do this at {}", at.href(place, shows))
+            }
+            Self::NotFound(place) => format!("There is nothing at {}", at.href(place, shows)),
+            Self::MethodNotAllowed(methods) => {
+                let (method, path) = (at.method, at.path);
+                format!("{method} is not possible at {path}; use one of {}", methods.text())
+            }
+            Self::MediaType { expected, declared } => {
+                format!("Content-Type must be {expected} for a request with a body, not {declared}")
+            }
+            Self::Body(error) => error.to_string(),
+            Self::BodyMissing(message)
+            | Self::BodyInvalid(message)
+            | Self::Malformed { message, .. } => message.clone(),
+            Self::PreconditionFailed(place) => {
+                let path = at.href(place, shows);
+                format!("{path} is not what If-Match names; read it again and repeat")
+            }
+            Self::Engine(error) => engine_sentence(error),
+            Self::Internal => "Internal error; the log of the server says more".into(),
+        }
+    }
+
+    /// The facts of the failure for programs: an object, empty where there are none.
+    pub(crate) fn details(&self, at: &At<'_>, shows: &dyn Presentation) -> Value {
+        match self {
+            Self::Unauthenticated => json!({ "resource": at.path }),
+            Self::Forbidden(place) | Self::NotFound(place) | Self::PreconditionFailed(place) => {
+                json!({ "resource": at.href(place, shows) })
+            }
+            Self::MethodNotAllowed(methods) => {
+                json!({ "resource": at.path, "allowed": methods.text() })
+            }
+            Self::Malformed { message, pointer } => {
+                json!({ "errors": [{ "message": message, "pointer": pointer }] })
+            }
+            Self::Engine(error) => engine_details(error, at, shows),
+            _ => json!({}),
+        }
+    }
+
+    /// Writes to the log what only the operator may know.
+    pub(crate) fn log(&self) {
+        match self {
+            Self::Engine(EngineError::Store(
+                StoreError::Poisoned | StoreError::TooLarge { .. },
+            )) => {}
+            Self::Engine(EngineError::Store(cause)) => {
+                tracing::error!(error = chain(cause), "the store failed");
+            }
+            Self::Engine(EngineError::Internal(what)) => tracing::error!(what, "internal fault"),
+            _ => {}
+        }
+    }
+}
+
+impl From<EngineError> for Failure {
+    /// Where the engine says the same as the front end, it is the same failure.
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::NotFound(path) => Self::NotFound(Place::Node(path)),
+            EngineError::Moved(path) => Self::PreconditionFailed(Place::Node(path)),
+            EngineError::SessionEnded => Self::Unauthenticated,
+            error => Self::Engine(error),
+        }
+    }
+}
+
+impl From<HeadError> for Failure {
+    fn from(error: HeadError) -> Self {
+        Self::Head(error)
+    }
+}
+
+impl From<BodyError> for Failure {
+    fn from(error: BodyError) -> Self {
+        Self::Body(error)
+    }
+}
+
+impl From<DecodeError> for Failure {
+    fn from(error: DecodeError) -> Self {
+        Self::BodyInvalid(error.to_string())
+    }
+}
+
+impl From<Blocked> for Failure {
+    fn from(blocked: Blocked) -> Self {
+        Self::Blocked(blocked)
+    }
+}
+
+impl From<PasswordError> for Failure {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Busy => Self::LoginsBusy,
+            _ => Self::Internal,
+        }
+    }
+}
+
+// ===== the engine's =====
+
+fn engine_sentence(error: &EngineError) -> String {
+    match error {
+        EngineError::Invalid(violations) | EngineError::Rejected(violations) => {
+            first_of(violations)
+        }
+        EngineError::Conflict { head, overlaps, .. } => {
+            let broken = overlaps.iter().find_map(|overlap| overlap.broken.as_ref());
+            match broken {
+                Some(Violation { message, .. }) => {
+                    format!("With what others committed up to revision {head}, {message}")
+                }
+                None => capitalised(error),
+            }
+        }
+        EngineError::Store(StoreError::Poisoned | StoreError::TooLarge { .. }) => {
+            capitalised(error)
+        }
+        EngineError::Store(_) => "The change could not be made durable; nothing more will be \
+                                  written until the server is restarted, reads go on"
+            .to_owned(),
+        EngineError::Internal(_) => "Internal error; the log of the server says more".to_owned(),
+        _ => capitalised(error),
+    }
+}
+
+fn capitalised(error: &EngineError) -> String {
+    let mut text = error.to_string();
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text
+}
+
+// The message carries the first, since many clients show nothing else.
+fn first_of(violations: &[Violation]) -> String {
+    let first = violations.first().map_or("", |violation| &violation.message);
+    match violations.len() {
+        0 | 1 => first.to_owned(),
+        2 => format!("{first} (and 1 more error, see details)"),
+        n => format!("{first} (and {} more errors, see details)", n - 1),
+    }
+}
+
+fn engine_details(error: &EngineError, at: &At<'_>, shows: &dyn Presentation) -> Value {
+    let message = || engine_sentence(error);
+    match error {
+        EngineError::NotAllowed { path, .. } => json!({ "resource": shows.href(path) }),
+        EngineError::NoTransaction => json!({ "reason": "no-transaction" }),
+        EngineError::Held(holder) => json!({
+            "reason": "locked",
+            "locked_by": holder.user,
+            "session": holder.session.to_string(),
+            "since": holder.since.to_string(),
+        }),
+        EngineError::Committing => json!({ "reason": "committing" }),
+        EngineError::Invalid(violations) | EngineError::Rejected(violations) => {
+            let errors: Vec<_> = violations.iter().map(|one| violation(one, shows)).collect();
+            json!({ "errors": errors })
+        }
+        EngineError::Conflict { base, head, overlaps } => json!({
+            "reason": "changed-meanwhile",
+            "base": base.get(),
+            "head": head.get(),
+            "errors": overlaps.iter().map(|one| overlap(one, at, shows)).collect::<Vec<_>>(),
+        }),
+        EngineError::InUse { path, referrers } => {
+            let places = referrers.iter().map(|r| place(&shows.href(&r.path), &r.pointer));
+            let errors = json!([{
+                "message": message(), "rule": "in-use", "paths": places.collect::<Vec<_>>(),
+            }]);
+            json!({ "resource": shows.href(path), "errors": errors })
+        }
+        EngineError::BuiltIn(path) => json!({
+            "errors": [{ "message": message(), "rule": "built-in", "paths": [shows.href(path)] }],
+        }),
+        EngineError::NotAPermutation(path) => json!({
+            "errors": [{ "message": message(), "paths": [shows.href(path)] }],
+        }),
+        EngineError::Refused(refusals) => {
+            let errors: Vec<_> = refusals.iter().map(|one| refusal(one, shows)).collect();
+            json!({ "errors": errors })
+        }
+        EngineError::NoRevision { oldest, newest, .. } => {
+            json!({ "oldest": oldest.get(), "newest": newest.get() })
+        }
+        EngineError::AwaitingConfirmation { revision, until } => json!({
+            "reason": "awaiting-confirmation",
+            "revision": revision.get(),
+            "until": until.to_string(),
+        }),
+        EngineError::MessageRequired => json!({
+            "errors": [{
+                "message": message(), "rule": "message-required", "pointer": "/message",
+            }],
+        }),
+        _ => json!({}),
+    }
+}
+
+fn violation(violation: &Violation, shows: &dyn Presentation) -> Value {
+    let Violation { path, pointer, rule, layer: _, message } = violation;
+    json!({
+        "message": message,
+        "paths": [place(&shows.href(path), pointer)],
+        "pointer": pointer,
+        "rule": rule,
+    })
+}
+
+fn refusal(refusal: &Refusal, shows: &dyn Presentation) -> Value {
+    let Refusal { path, pointer, message } = refusal;
+    json!({ "message": message, "paths": [place(&shows.href(path), pointer)], "pointer": pointer })
+}
+
+/// A conflict tells what each side holds, and only of nodes that the caller may read: where one
+/// side refers to what the other deleted, the node is one that the caller need not have touched.
+fn overlap(overlap: &Overlap, at: &At<'_>, shows: &dyn Presentation) -> Value {
+    let Overlap { path, base, theirs, mine, broken } = overlap;
+    let mut facts = match broken {
+        Some(broken) => violation(broken, shows),
+        None => json!({
+            "message": "both this transaction and a later revision changed it",
+            "paths": [shows.href(path)],
+        }),
+    };
+    if at.may_see(path) {
+        // The node at the base, in the running configuration and in the transaction; null where it
+        // is not.
+        let show = |body: &Option<Body>| {
+            let shown = body.as_ref().map(|body| shows.shown(path, body));
+            shown.and_then(|shown| serde_json::from_slice::<Value>(&shown.text).ok())
+        };
+        facts["base"] = json!(show(base));
+        facts["theirs"] = json!(show(theirs));
+        facts["mine"] = json!(show(mine));
+    }
+    facts
+}
+
+/// A place inside a body: the node's path, `#`, the way inside (as fragment references have it).
+pub(crate) fn place(href: &str, pointer: &str) -> String {
+    match pointer.strip_prefix('/') {
+        Some(inner) => format!("{href}#{inner}"),
+        None => href.to_owned(),
+    }
+}

@@ -1,0 +1,78 @@
+//! What a query or a form says, by name.
+
+use std::borrow::Cow;
+
+use crate::failure::Failure;
+use crate::http_path::decode;
+
+/// The names and values of a query or a form, in their order; `None` where they cannot be decoded.
+/// A plus sign is a space, as forms have it (WHATWG URL, application/x-www-form-urlencoded).
+pub(crate) fn pairs(text: &str) -> Option<Vec<(Cow<'_, str>, Cow<'_, str>)>> {
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    let decoded = pairs.map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        form_decode(name).zip(form_decode(value))
+    });
+    decoded.collect()
+}
+
+fn form_decode(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('+') {
+        return decode(text);
+    }
+    decode(&text.replace('+', " ")).map(|decoded| Cow::Owned(decoded.into_owned()))
+}
+
+/// The names and values of a query; each name is one of those that the endpoint knows.
+pub(crate) struct Query<'q>(Vec<(Cow<'q, str>, Cow<'q, str>)>);
+
+impl<'q> Query<'q> {
+    /// Reads a query. A name that is not known is refused, since it was meant to do something.
+    pub(crate) fn read(query: Option<&'q str>, known: &[&str]) -> Result<Self, Failure> {
+        let message = "The query must be UTF-8, percent-encoded, without control characters";
+        let read = pairs(query.unwrap_or_default());
+        let found = read.ok_or_else(|| Failure::malformed(message, ""))?;
+        for (at, (name, _)) in found.iter().enumerate() {
+            if !known.contains(&&**name) {
+                let message = format!("The query knows {} and nothing else", known.join(", "));
+                return Err(Failure::malformed(message, ""));
+            }
+            if found[..at].iter().any(|(other, _)| other == name) {
+                return Err(Failure::malformed(format!("The query has {name} twice"), ""));
+            }
+        }
+        Ok(Self(found))
+    }
+
+    /// The value of a name.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_decoded_once_and_strangers_refused() {
+        let query = Query::read(Some("path=%2Fa%2520b&&dry_run"), &["path", "dry_run"]).unwrap();
+        assert_eq!(query.get("path"), Some("/a%20b"));
+        assert_eq!(query.get("dry_run"), Some(""));
+        assert!(Query::read(None, &["path"]).unwrap().get("path").is_none());
+        for bad in ["path=%zz", "paht=x", "path=a&path=b", "path=%0a"] {
+            assert!(Query::read(Some(bad), &["path"]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_plus_sign_is_a_space_and_an_encoded_one_is_itself() {
+        let read = |text| {
+            let pairs = pairs(text)?;
+            Some(pairs.into_iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>())
+        };
+        assert_eq!(read("a+b=c+d%2Be&f=%20+").unwrap(), ["a b=c d+e", "f=  "]);
+        assert_eq!(read("a=1&a=2&&=").unwrap(), ["a=1", "a=2", "="]);
+        assert_eq!(read("a=%+1"), None);
+    }
+}

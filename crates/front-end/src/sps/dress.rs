@@ -1,0 +1,146 @@
+//! Failures as the appliance shows them: statuses, types, the envelope.
+//!
+//! Statuses and type names are the appliance's where its guide names them (SPS core protocol §7.2);
+//! where it is silent, the plain HTTP status and the nearest type. `Allow` is on every answer.
+
+use catalog::{Layer, Violation};
+use hyper::{StatusCode, header};
+use serde_json::json;
+use transaction_engine::Error as EngineError;
+use transaction_engine::store::StoreError;
+
+use crate::answer::Answer;
+use crate::failure::{At, Failure};
+use crate::http_path::parent_href;
+use crate::methods::Methods;
+use crate::outcome::Dressed;
+use crate::presentation::Presentation;
+use crate::transport::{BodyError, HeadError};
+
+/// Shows a failure.
+pub(super) fn dress(failure: &Failure, at: &At<'_>, shows: &dyn Presentation) -> Dressed {
+    failure.log();
+    let (status, kind) = standing(failure);
+    let sentence = match failure {
+        Failure::Unauthenticated => {
+            format!("{}; log in with {}", failure.sentence(at, shows), super::HOW_TO_LOG_IN)
+        }
+        failure => failure.sentence(at, shows),
+    };
+    let mut details = failure.details(at, shows);
+    if let Failure::Engine(EngineError::SessionEnded) = failure {
+        details = json!({ "resource": "/api/transaction" });
+    }
+    let document = json!({
+        "error": { "details": details, "message": sentence, "type": kind },
+        "meta": { "href": at.path, "parent": parent_href(at.path) },
+    });
+    let answer = Answer::text(status, document.to_string()).allow(allow(failure));
+    Dressed { answer: with_headers(answer, failure), kind, sentence }
+}
+
+fn allow(failure: &Failure) -> Methods {
+    match failure {
+        Failure::MethodNotAllowed(methods) => *methods,
+        _ => Methods::GET,
+    }
+}
+
+fn with_headers(mut answer: Answer, failure: &Failure) -> Answer {
+    // Only where one logs in: elsewhere clients would repeat their call with a password (client
+    // checklist 21).
+    if let Failure::CredentialsMissing | Failure::CredentialsWrong | Failure::Blocked(_) = failure {
+        answer = answer.header_text(header::WWW_AUTHENTICATE, "Basic realm=\"Boxwood\"");
+    }
+    if let Failure::Blocked(blocked) = failure {
+        answer = answer.header_text(header::RETRY_AFTER, &blocked.seconds_left.to_string());
+    }
+    // What follows on the connection cannot be told from the rest of this request.
+    if let Failure::Head(_) | Failure::Body(_) = failure {
+        answer = answer.header_text(header::CONNECTION, "close");
+    }
+    answer
+}
+
+// The one table of statuses and types.
+fn standing(failure: &Failure) -> (StatusCode, &'static str) {
+    match failure {
+        Failure::Head(HeadError::LengthRequired) => (StatusCode::LENGTH_REQUIRED, "InvalidRequest"),
+        Failure::Head(HeadError::ExpectationUnknown) => {
+            (StatusCode::EXPECTATION_FAILED, "InvalidRequest")
+        }
+        Failure::Head(_) => (StatusCode::BAD_REQUEST, "InvalidRequest"),
+        Failure::PathUndecodable => (StatusCode::BAD_REQUEST, "InvalidRequestPath"),
+        Failure::Unauthenticated => (StatusCode::UNAUTHORIZED, "Unauthenticated"),
+        Failure::CredentialsMissing | Failure::CredentialsWrong | Failure::Blocked(_) => {
+            (StatusCode::UNAUTHORIZED, "AuthenticationFailure")
+        }
+        Failure::LoginsBusy => (StatusCode::SERVICE_UNAVAILABLE, "Busy"),
+        Failure::SessionsFull => (StatusCode::SERVICE_UNAVAILABLE, "TooManySessions"),
+        Failure::Forbidden(_) => (StatusCode::FORBIDDEN, "Unauthorized"),
+        Failure::NotFound(_) => (StatusCode::NOT_FOUND, "NotFound"),
+        Failure::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
+        Failure::MediaType { .. } => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "InvalidRequestBody"),
+        Failure::Body(error) => (body_status(error), "InvalidRequestBody"),
+        Failure::BodyMissing(_) | Failure::BodyInvalid(_) => {
+            (StatusCode::BAD_REQUEST, "InvalidRequestBody")
+        }
+        Failure::Malformed { .. } => (StatusCode::BAD_REQUEST, "SyntacticError"),
+        Failure::PreconditionFailed(_) => (StatusCode::PRECONDITION_FAILED, "PreconditionFailed"),
+        Failure::Engine(error) => engine_standing(error),
+        Failure::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
+    }
+}
+
+fn body_status(error: &BodyError) -> StatusCode {
+    match error {
+        BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        BodyError::Stalled { .. } => StatusCode::REQUEST_TIMEOUT,
+        BodyError::Broken(_) => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn engine_standing(error: &EngineError) -> (StatusCode, &'static str) {
+    match error {
+        EngineError::NotFound(_) | EngineError::NoTag(_) | EngineError::NotAwaiting => {
+            (StatusCode::NOT_FOUND, "NotFound")
+        }
+        EngineError::NoRevision { number, oldest, .. } if number < oldest => {
+            (StatusCode::GONE, "Gone")
+        }
+        EngineError::NoRevision { .. } => (StatusCode::NOT_FOUND, "NotFound"),
+        EngineError::NotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
+        EngineError::Moved(_) => (StatusCode::PRECONDITION_FAILED, "PreconditionFailed"),
+        EngineError::SessionEnded => (StatusCode::UNAUTHORIZED, "Unauthenticated"),
+        EngineError::NoTransaction
+        | EngineError::Held(_)
+        | EngineError::Committing
+        | EngineError::Conflict { .. }
+        | EngineError::AwaitingConfirmation { .. } => (StatusCode::CONFLICT, "Conflict"),
+        EngineError::Invalid(violations) if has_shape(violations) => {
+            (StatusCode::BAD_REQUEST, "SyntacticError")
+        }
+        EngineError::NotAPermutation(_) | EngineError::TagName => {
+            (StatusCode::BAD_REQUEST, "SyntacticError")
+        }
+        EngineError::Invalid(_)
+        | EngineError::Rejected(_)
+        | EngineError::InUse { .. }
+        | EngineError::BuiltIn(_)
+        | EngineError::TooManyChanges { .. }
+        | EngineError::Refused(_)
+        | EngineError::MessageRequired
+        | EngineError::Store(StoreError::TooLarge { .. }) => {
+            (StatusCode::BAD_REQUEST, "SemanticError")
+        }
+        EngineError::IdempotencyMismatch => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "IdempotencyMismatch")
+        }
+        EngineError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "StoreUnavailable"),
+        EngineError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
+    }
+}
+
+fn has_shape(violations: &[Violation]) -> bool {
+    violations.iter().any(|violation| violation.layer == Layer::Shape)
+}

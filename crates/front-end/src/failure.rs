@@ -287,6 +287,9 @@ fn engine_details(error: &EngineError, at: &At<'_>, shows: &dyn Presentation) ->
             "since": holder.since.to_string(),
         }),
         EngineError::Committing => json!({ "reason": "committing" }),
+        EngineError::KeyTaken(path) => {
+            json!({ "reason": "key-taken", "resource": shows.href(path) })
+        }
         EngineError::Invalid(violations) | EngineError::Rejected(violations) => {
             let errors: Vec<_> = violations.iter().map(|one| violation(one, shows)).collect();
             json!({ "errors": errors })

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::autocommit::Attempt;
 use crate::committed::{CommitOptions, Committed};
 use crate::confirmation::{Confirmation, hash};
 use crate::error::Error;
@@ -44,11 +45,59 @@ const COMMITS_PER_SYNC: usize = 64;
 /// awaits its confirmation.
 const CLOCK_POLL: Duration = Duration::from_secs(10);
 
+/// A commit that is asked for.
 pub(crate) struct Request {
-    pub(crate) session: Arc<Session>,
     pub(crate) transaction: Box<OpenTransaction>,
     pub(crate) options: CommitOptions,
-    pub(crate) done: Box<dyn FnOnce(Result<Committed, Error>) + Send>,
+    pub(crate) origin: Origin,
+}
+
+/// Who asks for a commit, and gets the answer.
+pub(crate) enum Origin {
+    Session { session: Arc<Session>, done: Box<dyn FnOnce(Result<Committed, Error>) + Send> },
+    Autocommit { actor: String, attempt: Box<dyn Attempt> },
+}
+
+/// What a record says in the place of a session where a request was its own transaction.
+const AUTOCOMMIT_SESSION: &str = "autocommit";
+
+impl Origin {
+    fn user(&self) -> &str {
+        match self {
+            Self::Session { session, .. } => session.user(),
+            Self::Autocommit { actor, .. } => actor,
+        }
+    }
+
+    fn session(&self) -> String {
+        match self {
+            Self::Session { session, .. } => session.id().to_string(),
+            Self::Autocommit { .. } => AUTOCOMMIT_SESSION.to_owned(),
+        }
+    }
+}
+
+impl Request {
+    // An autocommit stands on what it has read, so it is staged again wherever that has moved. By
+    // the commit's id and not by number: a revision that could not be written has left its number.
+    fn restage(&mut self, shared: &Shared, tip: &Arc<Revision>) -> Restaged {
+        let Origin::Autocommit { attempt, .. } = &mut self.origin else { return Restaged::Fits };
+        if self.transaction.base.commit_id == tip.commit_id && !attempt.has_failed() {
+            return Restaged::Fits;
+        }
+        match attempt.stage(shared, tip) {
+            Some(transaction) => {
+                *self.transaction = transaction;
+                Restaged::Fits
+            }
+            None => Restaged::Failed,
+        }
+    }
+}
+
+enum Restaged {
+    Fits,
+    Failed,
 }
 
 enum Message {
@@ -245,14 +294,14 @@ impl Committer {
         let mut tip = self.shared.running.load_full();
         let mut ready: Vec<Ready> = Vec::with_capacity(requests.len());
         let mut slots = HashSet::new();
-        while let Some(request) = requests.pop_front() {
+        while let Some(mut request) = requests.pop_front() {
             if let Some(idempotency) = &request.options.idempotency
-                && !slots.insert(idempotency.slot(request.session.user()))
+                && !slots.insert(idempotency.slot(request.origin.user()))
             {
                 requests.push_front(request);
                 break;
             }
-            match contained(|| self.check(&tip, &request)) {
+            match contained(|| self.check(&tip, &mut request)) {
                 Ok(Checked::Answered(committed)) => {
                     hand_back(&self.shared, request, Ok(committed));
                 }
@@ -265,16 +314,26 @@ impl Committer {
                         break;
                     }
                 }
-                Err(error) => hand_back(&self.shared, request, Err(error)),
+                Err(error) => match &mut request.origin {
+                    Origin::Session { .. } => hand_back(&self.shared, request, Err(error)),
+                    // It may be refused over a revision of this batch, which must be durable first.
+                    Origin::Autocommit { attempt, .. } => {
+                        attempt.refuse(error);
+                        ready.push(self.unchanged(&tip, request));
+                    }
+                },
             }
         }
         ready
     }
 
-    fn check(&self, tip: &Arc<Revision>, request: &Request) -> Result<Checked, Error> {
-        let Request { session, transaction, options, .. } = request;
+    fn check(&self, tip: &Arc<Revision>, request: &mut Request) -> Result<Checked, Error> {
+        if let Restaged::Failed = request.restage(&self.shared, tip) {
+            return Ok(Checked::Unchanged);
+        }
+        let Request { transaction, options, origin } = request;
         if let Some(idempotency) = &options.idempotency
-            && let Some(committed) = self.shared.answered(session.user(), idempotency)?
+            && let Some(committed) = self.shared.answered(origin.user(), idempotency)?
         {
             return Ok(Checked::Answered(committed));
         }
@@ -305,8 +364,8 @@ impl Committer {
             number: revision.number,
             time: revision.time,
             commit_id: revision.commit_id,
-            author: request.session.user().to_owned(),
-            session: request.session.id().to_string(),
+            author: request.origin.user().to_owned(),
+            session: request.origin.session(),
             message: request.options.message.clone(),
             changes,
             digest: revision.tree.digest(),
@@ -326,7 +385,7 @@ impl Committer {
             let token = hash(token.as_str());
             MetadataChange::Await(Awaiting { number: committed.number, until: *until, token })
         });
-        let user = request.session.user();
+        let user = request.origin.user();
         let answer =
             request.options.idempotency.as_ref().map(|idempotency| {
                 self.shared.keep_answer(user, idempotency, committed, at.commit_id)
@@ -439,20 +498,28 @@ fn contained<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
 }
 
 fn acknowledge(shared: &Shared, request: Request, committed: Committed) {
-    let Request { session, done, .. } = request;
-    let mut state = session.state.lock();
-    let ended = matches!(&*state, State::Committing { ended: true, .. });
-    *state = if ended { State::Ended } else { State::Closed };
-    drop(state);
-    shared.exclusive_lock.release(session.id());
-    reach(Point::CommitClosed);
-    done(Ok(committed));
+    match request.origin {
+        Origin::Session { session, done } => {
+            let mut state = session.state.lock();
+            let ended = matches!(&*state, State::Committing { ended: true, .. });
+            *state = if ended { State::Ended } else { State::Closed };
+            drop(state);
+            shared.exclusive_lock.release(session.id());
+            reach(Point::CommitClosed);
+            done(Ok(committed));
+        }
+        Origin::Autocommit { attempt, .. } => answer(attempt, Ok(committed)),
+    }
     reach(Point::CommitAnswered);
 }
 
-// The session gets its transaction back as it was, unless it ended meanwhile.
-fn hand_back(shared: &Shared, request: Request, answer: Result<Committed, Error>) {
-    let Request { session, transaction, done, .. } = request;
+// A session gets its transaction back as it was, unless it ended meanwhile.
+fn hand_back(shared: &Shared, request: Request, committed: Result<Committed, Error>) {
+    let Request { transaction, origin, .. } = request;
+    let (session, done) = match origin {
+        Origin::Session { session, done } => (session, done),
+        Origin::Autocommit { attempt, .. } => return answer(attempt, committed),
+    };
     let mut state = session.state.lock();
     if matches!(&*state, State::Committing { ended: true, .. }) {
         *state = State::Ended;
@@ -462,5 +529,15 @@ fn hand_back(shared: &Shared, request: Request, answer: Result<Committed, Error>
         *state = State::Open(transaction);
         drop(state);
     }
-    done(answer);
+    done(committed);
+}
+
+fn answer(attempt: Box<dyn Attempt>, committed: Result<Committed, Error>) {
+    let finish = || {
+        attempt.finish(committed);
+        Ok(())
+    };
+    if contained(finish).is_err() {
+        tracing::error!("the answer of an autocommit panicked");
+    }
 }

@@ -64,6 +64,9 @@ pub enum Error {
         /// Who refers to it.
         referrers: Vec<Referrer>,
     },
+    /// A member was to be added under a key that another one has.
+    #[error("there is already something at {0}")]
+    KeyTaken(NodePath),
     /// A built-in member was to be deleted.
     #[error("{0} is built in and cannot be deleted; it can be changed")]
     BuiltIn(NodePath),

@@ -1,4 +1,4 @@
-//! Who may have a transaction open: one session at a time, or everybody.
+//! Who may have a transaction open: one session at a time, or all of them.
 
 use parking_lot::Mutex;
 
@@ -12,6 +12,9 @@ pub enum Mode {
     Exclusive,
     /// Any number; the first accepted change opens one by itself (SPS 6.9 and later).
     Concurrent,
+    /// Each request is a transaction of its own ([`crate::Engine::autocommit`]); sessions that open
+    /// one all the same get along as in [`Mode::Concurrent`].
+    Autocommit,
 }
 
 /// Who holds the configuration.
@@ -28,7 +31,7 @@ pub struct Holder {
 /// Hands out the right to have a transaction open.
 pub(crate) struct ExclusiveLock {
     mode: Mode,
-    // Always `None` in concurrent mode.
+    // Always `None` outside exclusive mode.
     holder: Mutex<Option<Holder>>,
 }
 
@@ -52,7 +55,7 @@ impl ExclusiveLock {
         user: &str,
         now: Timestamp,
     ) -> Result<(), Holder> {
-        if self.mode == Mode::Concurrent {
+        if self.mode != Mode::Exclusive {
             return Ok(());
         }
         let mut holder = self.holder.lock();

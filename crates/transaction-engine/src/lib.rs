@@ -12,12 +12,14 @@
 //! transaction on disk: one that was open when the process died is gone (docs/adr/0005).
 
 mod applier;
+mod autocommit;
 mod background;
 pub mod clock;
 mod commit;
 mod committed;
 mod confirm;
 mod confirmation;
+mod edit;
 mod engine;
 mod error;
 mod exclusive_lock;
@@ -42,6 +44,7 @@ mod watch;
 pub use applier::Applier;
 pub use committed::{CommitOptions, Committed};
 pub use confirmation::{ConfirmToken, Confirmation};
+pub use edit::Edit;
 pub use engine::{Engine, FactoryGenerator, Options, Page, SecretForm, Status, View};
 pub use error::{Error, Operation, Overlap, Refusal};
 pub use exclusive_lock::{Holder, Mode};

@@ -110,6 +110,23 @@ impl OpenTransaction {
         Ok(path)
     }
 
+    /// Adds a member under a given key.
+    pub(crate) fn create_with_key(
+        &mut self,
+        rules: &Rules<'_>,
+        collection: &NodePath,
+        key: &Key,
+        value: Value,
+    ) -> Result<NodePath, Error> {
+        self.expect_operation(rules, collection, Operation::Create)?;
+        let path = collection.join(key);
+        if self.tree.get(&path).is_some() {
+            return Err(Error::KeyTaken(path));
+        }
+        self.create_at(rules, collection, &path, value)?;
+        Ok(path)
+    }
+
     /// Adds an object or a member at a given path; what the factory and an import do.
     pub(crate) fn create_at(
         &mut self,
@@ -209,8 +226,15 @@ impl OpenTransaction {
     ) -> Result<Body, Error> {
         let checked = rules.catalog.check_body(schema_at, value).map_err(Error::Invalid)?;
         let Checked { mut value, references, secrets } = checked;
+        let former = self.tree.body(path).filter(|_| !secrets.is_empty()).map(Body::value);
         for pointer in &secrets {
-            seal(rules.sealer, path, pointer, &mut value)?;
+            match former
+                .as_ref()
+                .and_then(|former| kept(rules.sealer, path, pointer, former, &value))
+            {
+                Some(sealed) => replace_secret(&mut value, pointer, sealed),
+                None => seal(rules.sealer, path, pointer, &mut value)?,
+            }
         }
         let violations =
             rules.catalog.check_references(&self.tree, path, &references, rules.sealer);
@@ -249,6 +273,29 @@ pub(crate) fn permits(endpoint: Endpoint<'_>, operation: Operation) -> bool {
         (EndpointKind::Member, Operation::Delete) => operations.delete,
         (_, Operation::Read) => true,
         _ => false,
+    }
+}
+
+// The sealed text that a body has at this place already, where the secret in it stays the same: a
+// body that is put back then stays as it was to the bit.
+fn kept(
+    sealer: &Sealer,
+    path: &NodePath,
+    pointer: &str,
+    former: &Value,
+    value: &Value,
+) -> Option<String> {
+    let sealed = former.pointer(pointer)?.as_str()?;
+    let clear = sealer.open(path, pointer, sealed)?;
+    (value.pointer(pointer)?.as_str()? == clear.as_str()).then(|| sealed.to_owned())
+}
+
+/// Puts another text in the place of a secret, and erases the one that was there.
+pub(crate) fn replace_secret(value: &mut Value, pointer: &str, text: String) {
+    use zeroize::Zeroize;
+    if let Some(Value::String(secret)) = value.pointer_mut(pointer) {
+        secret.zeroize();
+        *secret = text;
     }
 }
 

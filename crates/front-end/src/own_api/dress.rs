@@ -98,6 +98,7 @@ fn engine_standing(error: &EngineError) -> (u16, &'static str) {
         EngineError::NoTransaction
         | EngineError::Held(_)
         | EngineError::Committing
+        | EngineError::KeyTaken(_)
         | EngineError::Conflict { .. }
         | EngineError::AwaitingConfirmation { .. } => (409, "Conflict"),
         EngineError::Invalid(violations)

@@ -115,6 +115,7 @@ fn engine_standing(error: &EngineError) -> (StatusCode, &'static str) {
         EngineError::NoTransaction
         | EngineError::Held(_)
         | EngineError::Committing
+        | EngineError::KeyTaken(_)
         | EngineError::Conflict { .. }
         | EngineError::AwaitingConfirmation { .. } => (StatusCode::CONFLICT, "Conflict"),
         EngineError::Invalid(violations) if has_shape(violations) => {

@@ -133,7 +133,7 @@ impl Engine {
         .map(|((), view)| view)
     }
 
-    // Stages into the session's open transaction. In concurrent mode the first change opens one,
+    // Stages into the session's open transaction. Outside exclusive mode the first change opens one,
     // which stays only if the change is accepted.
     pub(crate) fn stage<T>(
         &self,
@@ -142,8 +142,7 @@ impl Engine {
     ) -> Result<(T, View), Error> {
         let rules = self.shared.rules();
         let mut state = session.state.lock();
-        if matches!(*state, State::Closed) && self.shared.exclusive_lock.mode() == Mode::Concurrent
-        {
+        if matches!(*state, State::Closed) && self.shared.exclusive_lock.mode() != Mode::Exclusive {
             let mut transaction = OpenTransaction::new(self.running(), self.shared.clock.now());
             let done = change(&mut transaction, &rules)?;
             let view = View::Staged(transaction.tree().clone());

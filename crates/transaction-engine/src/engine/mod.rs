@@ -1,5 +1,6 @@
 //! The engine and its verbs, a file for each subject.
 
+mod autocommit;
 mod changes;
 mod confirmation;
 mod defaults;
@@ -12,7 +13,7 @@ mod tree_build;
 mod watch;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 use catalog::{Catalog, SecretReader};
@@ -76,7 +77,10 @@ pub struct Engine {
     // After the writer, which it asks for help.
     pub(crate) background: Background,
     recovery_warnings: Vec<String>,
+    identity: u64,
 }
+
+static ENGINES: AtomicU64 = AtomicU64::new(1);
 
 /// The tree that a session sees at one moment. Holding it holds nobody up.
 #[derive(Debug)]
@@ -145,7 +149,8 @@ impl Engine {
         let writer = Writer::start(Arc::clone(&shared), nudge.clone())?;
         let background = Background::start(Arc::clone(&shared), writer.queue(), nudge, nudged)?;
         let recovery_warnings = recovered.warnings;
-        let engine = Self { shared, writer, background, recovery_warnings };
+        let identity = ENGINES.fetch_add(1, Ordering::Relaxed);
+        let engine = Self { shared, writer, background, recovery_warnings, identity };
         // What was to be confirmed while nobody was there.
         reach(Point::StartRecovered);
         engine.expire_confirmation()?;
@@ -206,11 +211,28 @@ impl Engine {
         move |operation| endpoint.is_some_and(|endpoint| permits(endpoint, operation))
     }
 
+    /// A number that no other engine of this process has: caches that are keyed by revision number
+    /// tell engines apart by it.
+    #[must_use]
+    pub fn identity(&self) -> u64 {
+        self.identity
+    }
+
     /// The clear text of a secret of the running configuration, for what acts on it.
     #[must_use]
     pub fn secret_reveal(&self, path: &NodePath, pointer: &str) -> Option<Zeroizing<String>> {
-        let running = self.running();
-        let value = running.tree.body(path)?.value();
+        self.secret_reveal_in(&self.running().tree, path, pointer)
+    }
+
+    /// The clear text of a secret in any tree of this engine.
+    #[must_use]
+    pub fn secret_reveal_in(
+        &self,
+        tree: &Tree,
+        path: &NodePath,
+        pointer: &str,
+    ) -> Option<Zeroizing<String>> {
+        let value = tree.body(path)?.value();
         self.shared.sealer.reveal(path, pointer, value.pointer(pointer)?.as_str()?)
     }
 

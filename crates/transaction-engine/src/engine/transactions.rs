@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use config_tree::Change;
 
-use crate::commit::Request;
+use crate::commit::{Origin, Request};
 use crate::committed::{CommitOptions, Committed};
 use crate::engine::{Engine, Status};
 use crate::error::Error;
@@ -128,9 +128,9 @@ impl Engine {
         drop(state);
         match taken {
             Ok(transaction) => {
-                let session = Arc::clone(session);
-                let done = Box::new(done);
-                self.writer.submit(Request { session, transaction, options, done });
+                let (session, done) = (Arc::clone(session), Box::new(done));
+                let origin = Origin::Session { session, done };
+                self.writer.submit(Request { transaction, options, origin });
             }
             Err(error) => done(Err(error)),
         }

@@ -3,12 +3,11 @@
 use catalog::{Checked, Layer, Violation, rule};
 use config_tree::{Body, NodePath, Tree};
 use serde_json::Value;
-use zeroize::Zeroize;
 
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::secrets::Sealer;
-use crate::transaction::seal;
+use crate::transaction::{replace_secret, seal};
 
 /// How the secrets of bodies from outside are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +63,7 @@ impl Engine {
         let Checked { mut value, references, secrets } = checked;
         for pointer in &secrets {
             match given.iter().find(|(place, _)| place == pointer) {
-                Some((_, sealed)) => reseal(&mut value, pointer, sealed),
+                Some((_, sealed)) => replace_secret(&mut value, pointer, sealed.clone()),
                 None => seal(sealer, path, pointer, &mut value)?,
             }
         }
@@ -108,11 +107,4 @@ fn open(
         }
     }
     if violations.is_empty() { Ok(given) } else { Err(Error::Invalid(violations)) }
-}
-
-fn reseal(value: &mut Value, pointer: &str, sealed: &str) {
-    if let Some(Value::String(text)) = value.pointer_mut(pointer) {
-        text.zeroize();
-        sealed.clone_into(text);
-    }
 }

@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A store in memory whose next sync waits until it is let go.
 #[derive(Clone)]
-struct Held {
+pub(crate) struct Held {
     store: MemStore,
     gate: Arc<(Mutex<Gate>, Condvar)>,
 }
@@ -42,21 +42,21 @@ struct Gate {
 }
 
 impl Held {
-    fn over(store: MemStore) -> Self {
+    pub(crate) fn over(store: MemStore) -> Self {
         Self { store, gate: Arc::default() }
     }
 
-    fn close(&self) {
+    pub(crate) fn close(&self) {
         self.gate.0.lock().unwrap().closed = true;
     }
 
-    fn open(&self) {
+    pub(crate) fn open(&self) {
         *self.gate.0.lock().unwrap() = Gate::default();
         self.gate.1.notify_all();
     }
 
     /// Returns when a sync has begun and waits.
-    fn until_somebody_waits(&self) {
+    pub(crate) fn until_somebody_waits(&self) {
         let gate = self.gate.0.lock().unwrap();
         let (_gate, waited) =
             self.gate.1.wait_timeout_while(gate, PATIENCE, |gate| !gate.somebody_waits).unwrap();

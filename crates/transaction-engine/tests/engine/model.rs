@@ -232,7 +232,9 @@ impl World {
     fn staged(&self, index: usize) -> Option<(State, State)> {
         match (&self.callers[index].open, self.mode) {
             (Some(open), _) => Some(open.clone()),
-            (None, Mode::Concurrent) => Some((self.running.clone(), self.running.clone())),
+            (None, Mode::Concurrent | Mode::Autocommit) => {
+                Some((self.running.clone(), self.running.clone()))
+            }
             (None, Mode::Exclusive) => None,
         }
     }

@@ -2,7 +2,7 @@
 //! logged out; and the parts of the configuration that govern the daemon.
 
 use serde_json::{Value, json};
-use support::{Client, Server};
+use support::{Client, Server, opened};
 
 const USERS: &str = "/api/configuration/aaa/local_database/users";
 const GROUPS: &str = "/api/configuration/aaa/local_database/groups";
@@ -43,9 +43,7 @@ fn join(client: &mut Client, group: &str, user: &str) {
 
 /// A server with the user `eve`, password `open sesame`, in the given groups.
 fn with_eve(groups: &[&str]) -> (Server, Client, String) {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (server, mut admin) = opened();
     let eve = create_user(&mut admin, "eve", "open sesame");
     groups.iter().for_each(|group| join(&mut admin, group, &eve));
     admin.commit().expect(200);
@@ -60,9 +58,7 @@ fn eve(server: &Server) -> Client {
 
 #[test]
 fn a_user_can_log_in_after_the_commit_and_not_before() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (server, mut admin) = opened();
     create_user(&mut admin, "eve", "open sesame");
     expect_refused(&server, "eve", "open sesame");
     admin.commit().expect(200);
@@ -73,9 +69,7 @@ fn a_user_can_log_in_after_the_commit_and_not_before() {
 
 #[test]
 fn a_user_whose_password_is_stored_as_a_hash_can_log_in() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (server, mut admin) = opened();
     // The SHA-256 of "open sesame".
     let hash = "41ef4bb0b23661e66301aac36066912dac037827b4ae63a7b1165a5aa93ed4eb";
     let made = admin.post("/api/configuration/passwords", &json!({"hash": hash})).expect(201);
@@ -160,9 +154,7 @@ fn groups_give_rights_to_see_and_to_change() {
 
 #[test]
 fn a_name_with_which_nobody_could_log_in_is_refused() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     for name in ["eve:root", ":", "eve\n"] {
         let refused = admin.post(USERS, &json!({"name": name})).expect_error(400, "SyntacticError");
         assert_eq!(refused.at("/error/details/errors/0/pointer"), "/name", "{name:?}");
@@ -253,9 +245,7 @@ fn without_a_group_nothing_can_be_reached_by_any_method() {
 
 #[test]
 fn the_administrators_name_is_not_for_others_and_nobody_is_locked_out() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (server, mut admin) = opened();
     create_user(&mut admin, "admin", "usurper");
     let refused = admin.commit().expect_error(400, "SemanticError");
     assert!(refused.at("/error/message").as_str().is_some_and(|text| text.contains("admin")));
@@ -269,9 +259,7 @@ fn the_administrators_name_is_not_for_others_and_nobody_is_locked_out() {
 
 #[test]
 fn the_configured_names_show_in_the_information_about_the_appliance() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (server, mut admin) = opened();
     let names = json!({"hostname": "gate", "domainname": "example.org", "nickname": "front door"});
     admin.put("/api/configuration/network/naming", &names).expect(200);
     assert_ne!(server.client().get("/api/info").expect(200).at("/body/hostname"), "gate");

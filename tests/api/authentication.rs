@@ -1,7 +1,7 @@
 //! `/api/authentication`: a password for a session, and the end of one.
 
 use serde_json::json;
-use support::{Response, Server};
+use support::{Response, Server, opened};
 
 use crate::fixtures::{HEALTH, MAIL, config_hash, health, metric, status, with};
 
@@ -175,9 +175,7 @@ fn each_login_is_a_session_of_its_own() {
 
 #[test]
 fn login_with_an_old_cookie_leaves_the_other_session_alone() {
-    let server = Server::dev();
-    let mut holder = server.admin();
-    holder.open().expect(200);
+    let (_server, mut holder) = opened();
     holder.put(HEALTH, &with(&health(), "/maximum_load1", json!(7))).expect(200);
     let mut again = holder.fork();
     again.login("admin", "admin");
@@ -189,9 +187,7 @@ fn login_with_an_old_cookie_leaves_the_other_session_alone() {
 
 #[test]
 fn cookie_alone_is_enough_and_beats_credentials() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     for password in ["admin", "wrong"] {
         let answer = admin.request("GET", "/api/transaction").basic("admin", password).send();
         let answer = answer.expect(200);
@@ -213,9 +209,7 @@ fn credentials_alone_open_nothing_elsewhere() {
 
 #[test]
 fn login_call_with_the_cookie_alone_answers_for_the_same_session() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let answer = admin.get(AUTHENTICATION).expect(200);
     assert_eq!(answer.header("set-cookie"), None);
     assert_eq!(answer.at("/meta/href"), json!(AUTHENTICATION));

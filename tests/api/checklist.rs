@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::thread;
 
 use serde_json::{Value, json};
-use support::{Client, Server, wait_for};
+use support::{Client, Server, opened, wait_for};
 
 use crate::fixtures::{
     CONFIGURATION, HEALTH, MAIL, MANAGEMENT, PASSWORDS, PRIVATE_KEYS, SNMP, TRAP, X509, body,
@@ -194,9 +194,7 @@ fn empty_json_bodies() {
 }
 
 fn expect_continue() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     admin.request("PUT", HEALTH).json(&health()).expect_continue().send().expect(200);
     // Sent at once without waiting, as some do.
     let request = admin.request("PUT", HEALTH).json(&health()).header("Expect", "100-continue");
@@ -232,9 +230,7 @@ fn accept() {
 }
 
 fn not_utf_8() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     for bytes in [b"{\"plain\": \"\xE4\"}".to_vec(), vec![0xFF; 100], vec![0x80]] {
         let answer = admin.request("POST", PASSWORDS).text(bytes, "application/json").send();
         answer.expect_error(400, "InvalidRequestBody");
@@ -335,9 +331,7 @@ fn wrong_password() {
 }
 
 fn cookie_and_basic() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     for (method, path, sent) in [
         ("GET", MAIL, None),
         ("PUT", HEALTH, Some(health())),
@@ -353,9 +347,7 @@ fn cookie_and_basic() {
 }
 
 fn cookie_alone() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     admin.put(HEALTH, &with(&health(), "/maximum_load1", json!(7))).expect(200);
     admin.commit().expect(200);
     let mut elsewhere = admin.fork();
@@ -363,9 +355,7 @@ fn cookie_alone() {
 }
 
 fn second_login() {
-    let server = Server::dev();
-    let mut first = server.admin();
-    first.open().expect(200);
+    let (_server, mut first) = opened();
     first.put(HEALTH, &with(&health(), "/maximum_load1", json!(7))).expect(200);
     let mut second = first.fork();
     second.login("admin", "admin");
@@ -524,9 +514,7 @@ fn rollback_anytime() {
 }
 
 fn login_after_commit() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     admin.put(HEALTH, &with(&health(), "/maximum_load1", json!(7))).expect(200);
     admin.commit().expect(200);
     admin.login("admin", "admin");
@@ -554,9 +542,7 @@ fn shapes() {
 }
 
 fn edit_and_put() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let mut edited = body(&mut admin, MAIL);
     edited["admin_address"] = json!("new@example.com");
     assert_eq!(admin.put(MAIL, &edited).expect(200).at("/body"), edited);
@@ -576,9 +562,7 @@ fn mail_fields() {
 }
 
 fn plain_key() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let key = password(&mut admin, "secret");
     let shown = admin.put(MAIL, &mail_with_password(&key)).expect(200);
     let reference = shown.at("/body/smtp_auth/password");
@@ -590,9 +574,7 @@ fn plain_key() {
 }
 
 fn created_key() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let pair = crate::fixtures::Pair::new();
     for (collection, sample) in [
         (PASSWORDS, json!({"plain": "newpassword"})),
@@ -656,9 +638,7 @@ fn unknown_path() {
 
 // `Client` refuses any other success below /api; this is one of each kind.
 fn success_codes() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let key = admin.post(PASSWORDS, &json!({"plain": "x"})).expect(201).at("/key");
     admin.put(MAIL, &mail_with_password(key.as_str().unwrap())).expect(200);
     admin.commit().expect(200);
@@ -668,9 +648,7 @@ fn success_codes() {
 // PowerShell's parser fails on them; `Client` looks for them in every answer, and they cannot get
 // in where any object may stand.
 fn no_awkward_keys() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     for text in ["{\"a\": 1, \"A\": 2}", "{\"x\": {\"Ab\": 1, \"aB\": 2}}", "{\"\": 1}"] {
         let path = "/api/configuration/management/syslog";
         let answer = admin.request("PUT", path).text(text, "application/json").send();

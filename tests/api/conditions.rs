@@ -2,7 +2,7 @@
 //! not overwrite another's.
 
 use serde_json::json;
-use support::{Client, Server};
+use support::{Client, Server, opened};
 
 use crate::fixtures::{CONFIGURATION, MAIL, MANAGEMENT, WEBINTERFACE};
 
@@ -76,9 +76,7 @@ fn a_change_of_another_state_than_the_client_saw_is_refused() {
 #[test]
 fn a_member_is_deleted_only_as_the_client_saw_it() {
     const LISTS: &str = "/api/configuration/policies/userlists";
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let path = admin.post(LISTS, &json!({"name": "one"})).expect(201).at("/meta/href");
     let path = path.as_str().expect("a path").to_owned();
     let before = tag(&mut admin, &path);
@@ -95,9 +93,7 @@ fn a_member_is_deleted_only_as_the_client_saw_it() {
 fn an_order_is_changed_only_as_the_client_saw_it() {
     const LISTS: &str = "/api/configuration/policies/userlists";
     const ORDER: &str = "/api/configuration/policies/userlists/@order";
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     for name in ["one", "two", "three"] {
         admin.post(LISTS, &json!({ "name": name })).expect(201);
     }
@@ -124,9 +120,7 @@ fn an_order_is_changed_only_as_the_client_saw_it() {
 #[test]
 fn a_list_gets_an_element_only_as_the_client_saw_it_and_only_once() {
     const ROUTING: &str = "/api/configuration/network/routing";
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let before = tag(&mut admin, ROUTING);
     let route = json!({"gateway": "192.0.2.1", "target_network": "198.51.100.0/24"});
     let mut post = |name: &str, value: &str| {

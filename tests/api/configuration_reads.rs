@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
-use support::{Client, Server};
+use support::{Client, Server, opened};
 
 use crate::fixtures::{
     CERTIFICATES, CONFIGURATION, DISK, HEALTH, MAIL, MANAGEMENT, OBJECTS, PASSWORDS, PRIVATE_KEYS,
@@ -215,9 +215,7 @@ fn root_has_the_odd_links_of_the_guide() {
 
 #[test]
 fn member_of_an_unlisted_collection_does_not_show_its_neighbours() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let keys = [password(&mut admin, "one"), password(&mut admin, "two")];
     for key in keys {
         let path = format!("{PASSWORDS}/{key}");

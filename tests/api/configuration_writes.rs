@@ -2,7 +2,7 @@
 //! anybody asks what they mean.
 
 use serde_json::{Value, json};
-use support::Server;
+use support::opened;
 
 use crate::fixtures::{
     CERTIFICATES, CONFIGURATION, DISK, HEALTH, MAIL, MANAGEMENT, OBJECTS, PASSWORDS, Pair, SNMP,
@@ -12,9 +12,7 @@ use crate::fixtures::{
 
 #[test]
 fn put_answers_what_get_then_shows() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let changed = with(&health(), "/maximum_load1", json!(7));
     let answer = admin.put(HEALTH, &changed).expect(200);
     assert_eq!(answer.at("/body"), changed);
@@ -26,9 +24,7 @@ fn put_answers_what_get_then_shows() {
 // The idiom of every script: GET, edit, PUT back, references and all.
 #[test]
 fn body_of_every_object_can_be_put_back_as_it_was_read() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let (one, two) = (password(&mut admin, "long enough"), password(&mut admin, "also long"));
     let third = password(&mut admin, "third");
     admin.put(TRAP, &trap_3(&one, &two)).expect(200);
@@ -47,9 +43,7 @@ fn body_of_every_object_can_be_put_back_as_it_was_read() {
 
 #[test]
 fn reference_is_taken_bare_and_embedded_and_shown_embedded() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let key = password(&mut admin, "secret");
     let shown = reference(PASSWORDS, &key);
     let elsewhere = json!({"href": "/api/configuration/passwords/other", "x": 1});
@@ -70,9 +64,7 @@ fn reference_is_taken_bare_and_embedded_and_shown_embedded() {
 // Core protocol 3.4: an object with exactly `body` and optionally `key` and `meta` is unwrapped.
 #[test]
 fn whole_document_can_be_put_back() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let mut document = admin.get(HEALTH).expect(200).json();
     document["body"]["maximum_load1"] = json!(7);
     assert_eq!(admin.put(HEALTH, &document).expect(200).at("/body/maximum_load1"), json!(7));
@@ -84,9 +76,7 @@ fn whole_document_can_be_put_back() {
 
 #[test]
 fn put_replaces_the_whole_object() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let refusal = admin.put(HEALTH, &json!({"maximum_load1": 7}));
     let refusal = refusal.expect_error(400, "SyntacticError");
     assert_eq!(violations(&refusal).len(), 4, "{refusal}");
@@ -96,9 +86,7 @@ fn put_replaces_the_whole_object() {
 
 #[test]
 fn object_of_unknown_members_takes_any_object() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     for value in [
         json!({}),
         json!({"servers": [{"address": "192.0.2.1", "port": 514, "tls": null}], "hostname": true}),
@@ -114,9 +102,7 @@ fn object_of_unknown_members_takes_any_object() {
 
 #[test]
 fn operations_that_a_node_lacks_are_refused_with_those_it_has() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let folder = "GET, HEAD, OPTIONS";
     let object = "GET, HEAD, OPTIONS, PUT";
     for (path, methods, allowed) in [
@@ -144,9 +130,7 @@ fn operations_that_a_node_lacks_are_refused_with_those_it_has() {
 
 #[test]
 fn key_cannot_be_chosen_by_the_client() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let path = format!("{PASSWORDS}/aec663b5-f5bd-4c93-bb51-36fea3328e58");
     admin.put(&path, &json!({"plain": "x"})).expect_error(404, "NotFound");
     admin.post(&path, &json!({"plain": "x"})).expect_error(404, "NotFound");
@@ -155,9 +139,7 @@ fn key_cannot_be_chosen_by_the_client() {
 
 #[test]
 fn rules_of_the_other_endpoints() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let identity = create(&mut admin, X509, &Pair::new().body());
     let secret = password(&mut admin, "secret");
     let certificates = body(&mut admin, CERTIFICATES);
@@ -228,9 +210,7 @@ fn rules_of_the_other_endpoints() {
 
 #[test]
 fn bodies_that_are_no_unambiguous_json_are_refused_and_change_nothing() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let staged = with(&health(), "/maximum_load1", json!(7));
     admin.put(HEALTH, &staged).expect(200);
     let before = admin.get(HEALTH).expect(200).json();
@@ -279,9 +259,7 @@ fn bodies_that_are_no_unambiguous_json_are_refused_and_change_nothing() {
 
 #[test]
 fn message_of_a_bad_body_says_where() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     for (body, parts) in [
         ("{\n  \"a\": x\n}", &["line 2", "column"][..]),
         ("{\"a\": {\"b\": 1, \"b\": 2}}", &["/a", "b", "twice"]),
@@ -301,9 +279,7 @@ fn message_of_a_bad_body_says_where() {
 
 #[test]
 fn body_must_be_an_object() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     for path in OBJECTS {
         for value in [json!(null), json!([]), json!("x"), json!(1), json!(true)] {
             let refusal = admin.put(path, &value).expect_error(400, "SyntacticError");
@@ -314,9 +290,7 @@ fn body_must_be_an_object() {
 
 #[test]
 fn declared_type_of_a_body_must_be_json() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let text = health().to_string();
     let mut put =
         |content_type: &str| admin.request("PUT", HEALTH).text(text.clone(), content_type).send();
@@ -342,9 +316,7 @@ fn declared_type_of_a_body_must_be_json() {
 
 #[test]
 fn refused_change_leaves_what_was_staged_before() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let staged = with(&mail(), "/admin_address", json!("b@example.com"));
     admin.put(MAIL, &staged).expect(200);
     admin.put(MAIL, &with(&staged, "/smtp_server/value", json!("nonsense"))).expect(400);
@@ -359,9 +331,7 @@ fn refused_change_leaves_what_was_staged_before() {
 
 #[test]
 fn every_violation_of_a_body_is_told_and_no_value_is_repeated() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let bad = json!({
         "admin_address": "value-that-is-no-address",
         "alerting_address": 5,

@@ -2,7 +2,7 @@
 //! that every answer has.
 
 use serde_json::{Value, json};
-use support::{Response, Server};
+use support::{Response, Server, opened};
 
 use crate::fixtures::{
     CONFIGURATION, HEALTH, MAIL, MANAGEMENT, PASSWORDS, SNMP, TRAP, X509, health, password,
@@ -149,9 +149,7 @@ fn paths_that_cannot_be_decoded_are_refused() {
 
 #[test]
 fn every_resource_says_what_can_be_done_with_it() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let secret = format!("{PASSWORDS}/{}", password(&mut admin, "secret"));
     for (path, allowed) in [
         ("/api", "GET, HEAD, OPTIONS"),

@@ -1,7 +1,7 @@
 //! Transactions of the default appliance: one at a time, opened explicitly.
 
 use serde_json::{Value, json};
-use support::{Response, Server};
+use support::{Response, Server, opened};
 
 use crate::fixtures::{
     HEALTH, MAIL, PASSWORDS, TRAP, changes, config_hash, create, health, mail, mail_with_password,
@@ -187,9 +187,7 @@ fn commit_is_taken_in_every_spelling() {
 
 #[test]
 fn other_commands_are_refused_and_the_transaction_stays() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     admin.put(HEALTH, &with(&health(), "/maximum_load1", json!(7))).expect(200);
     for (body, kind, pointer) in [
         ("{\"status\": \"open\"}", "SyntacticError", "/status"),
@@ -316,9 +314,7 @@ fn refused_commit_reports_every_violation_and_leaves_the_transaction_as_it_was()
 
 #[test]
 fn refused_commit_can_be_rolled_back() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let key = password(&mut admin, "long enough");
     admin.put(TRAP, &trap_3(&key, &key)).expect(200);
     admin.commit().expect_error(400, "SemanticError");
@@ -371,9 +367,7 @@ fn changelog_without_changes_is_empty() {
 
 #[test]
 fn changelog_lists_each_parameter_that_differs() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let body = with(&mail(), "/admin_address", json!("b@example.com"));
     let body = with(&body, "/smtp_server/value", json!("192.0.2.26"));
     admin.put(MAIL, &body).expect(200);
@@ -397,9 +391,7 @@ fn changelog_lists_each_parameter_that_differs() {
 
 #[test]
 fn changelog_has_net_changes_only() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     for load in [1, 2, 3] {
         admin.put(HEALTH, &with(&health(), "/maximum_load1", json!(load))).expect(200);
     }
@@ -414,9 +406,7 @@ fn changelog_has_net_changes_only() {
 
 #[test]
 fn changelog_shows_groups_unions_and_creations_as_wholes_and_no_secret() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let key = create(&mut admin, PASSWORDS, &json!({"plain": "distinctive-secret"}));
     admin.put(MAIL, &mail_with_password(&key)).expect(200);
     let fqdn = json!({"selection": "fqdn", "value": "traps.example.com"});

@@ -89,7 +89,7 @@ fn info_says_more_to_those_who_are_logged_in() {
 
 #[test]
 fn later_appliances_tell_their_plugin_kit_to_anybody() {
-    let server = Server::builder().arg("--appliance").arg("sps-7.0").start();
+    let server = Server::builder().appliance("sps-7.0").start();
     let kit = json!({ "feature": "1.4", "full": "1.4.4" });
     assert_eq!(server.client().get("/api/info").expect(200).at("/body/plugin_sdk_version"), kit);
     assert_eq!(server.admin().get("/api/info").expect(200).at("/body/plugin_sdk_version"), kit);

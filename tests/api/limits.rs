@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
-use support::{Client, Response, Server, ServerBuilder, wait_for};
+use support::{Client, Response, Server, ServerBuilder, opened, wait_for};
 
 use crate::fixtures::{
     HEALTH, MAIL, MANAGEMENT, PASSWORDS, SYSLOG, ask_from, body, changes, health, metric, password,
@@ -217,9 +217,7 @@ fn body_of_too_many_levels() {
 
 #[test]
 fn default_depth_is_64() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let nested = |levels: usize| (1..levels).fold(json!({}), |inner, _| json!({"a": inner}));
     admin.put(SYSLOG, &nested(64)).expect(200);
     admin.put(SYSLOG, &nested(65)).expect_error(400, "InvalidRequestBody");
@@ -227,9 +225,7 @@ fn default_depth_is_64() {
 
 #[test]
 fn members_of_one_name() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     for text in ["{\"a\": 1, \"a\": 1}", "{\"x\": [{\"a\": 1, \"b\": 2, \"a\": 3}]}"] {
         let answer = admin.request("PUT", SYSLOG).text(text, "application/json").send();
         answer.expect_error(400, "InvalidRequestBody");

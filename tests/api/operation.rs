@@ -1,7 +1,7 @@
 //! Boxwood's own endpoints, and the log as an operator reads it.
 
 use serde_json::{Value, json};
-use support::{Server, wait_for_value};
+use support::{Server, opened, wait_for_value};
 
 use crate::fixtures::{HEALTH, MAIL, PASSWORDS, TRAP, health, metric, password, trap_3, with};
 
@@ -21,9 +21,7 @@ fn health_and_readiness_are_told_to_everybody() {
 
 #[test]
 fn health_follows_the_running_revision() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     admin.put(HEALTH, &with(&health(), "/maximum_load1", json!(7))).expect(200);
     assert_eq!(admin.get(HEALTH_CHECK).expect(200).at("/revision"), json!(1));
     admin.commit().expect(200);
@@ -161,9 +159,7 @@ fn each_request_has_one_line_at_its_end() {
 
 #[test]
 fn each_commit_has_a_line() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (server, mut admin) = opened();
     admin.put(HEALTH, &with(&health(), "/maximum_load1", json!(7))).expect(200);
     admin.commit().expect(200);
     let committed = wait_for_value("the lines of the factory's commit and ours", || {

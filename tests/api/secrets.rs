@@ -4,7 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
-use support::{Client, Server};
+use support::{Client, Server, opened};
 
 use crate::fixtures::{
     CERTIFICATES, DISK, HEALTH, MAIL, NO_KEY, PASSWORDS, PRIVATE_KEYS, Pair, TRAP, X509, body,
@@ -25,9 +25,7 @@ fn samples() -> [(&'static str, Value); 4] {
 
 #[test]
 fn created_with_a_key_of_its_own_and_a_location() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     for (collection, sample) in samples() {
         let answer = admin.post(collection, &sample).expect(201);
         let key = answer.at("/key").as_str().expect("a key").to_owned();
@@ -55,9 +53,7 @@ fn created_with_a_key_of_its_own_and_a_location() {
 
 #[test]
 fn neither_listed_nor_changed_nor_deleted() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     for (collection, sample) in samples() {
         let member = format!("{collection}/{}", create(&mut admin, collection, &sample));
         let before = changes(&mut admin);
@@ -77,9 +73,7 @@ fn neither_listed_nor_changed_nor_deleted() {
 
 #[test]
 fn bodies_that_are_no_secret_are_refused() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let (one, other) = (Pair::new(), Pair::new());
     let (leaf, authority) = issued_pair();
     let chain = |chain: &[&str]| with(&leaf.body(), "/issuer_chain", json!(chain));
@@ -164,9 +158,7 @@ fn expect_refused_commit(admin: &mut Client, pointers: &[(&str, &str)]) {
 
 #[test]
 fn second_reference_is_refused_at_commit_in_one_body() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let key = password(&mut admin, "long enough");
     admin.put(TRAP, &trap_3(&key, &key)).expect(200);
     expect_refused_commit(
@@ -177,9 +169,7 @@ fn second_reference_is_refused_at_commit_in_one_body() {
 
 #[test]
 fn second_reference_is_refused_at_commit_against_the_whole_tree() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let key = password(&mut admin, "long enough");
     let other = password(&mut admin, "also long");
     admin.put(MAIL, &mail_with_password(&key)).expect(200);
@@ -204,9 +194,7 @@ fn second_reference_is_refused_at_commit_against_the_whole_tree() {
 
 #[test]
 fn certificate_is_used_once_too() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let identity = create(&mut admin, X509, &Pair::new().body());
     let certificates = body(&mut admin, CERTIFICATES);
     let shared = with(&certificates, "/server", json!(identity));
@@ -220,9 +208,7 @@ fn certificate_is_used_once_too() {
 
 #[test]
 fn unreferenced_ones_are_dropped_at_commit() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let paths: Vec<String> = samples()
         .iter()
         .map(|(collection, sample)| {
@@ -263,9 +249,7 @@ fn transaction_of_nothing_but_unreferenced_ones_commits_nothing() {
 
 #[test]
 fn refused_commit_drops_nothing() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let (unused, shared) = (password(&mut admin, "unused"), password(&mut admin, "long enough"));
     admin.put(TRAP, &trap_3(&shared, &shared)).expect(200);
     admin.commit().expect_error(400, "SemanticError");
@@ -279,9 +263,7 @@ fn refused_commit_drops_nothing() {
 
 #[test]
 fn replaced_and_switched_off_ones_go_with_the_commit() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let first = password(&mut admin, "first");
     admin.put(MAIL, &mail_with_password(&first)).expect(200);
     admin.commit().expect(200);
@@ -302,9 +284,7 @@ fn replaced_and_switched_off_ones_go_with_the_commit() {
 
 #[test]
 fn secret_in_use_stays_through_commits_about_other_things() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let key = password(&mut admin, "first");
     admin.put(MAIL, &mail_with_password(&key)).expect(200);
     admin.commit().expect(200);

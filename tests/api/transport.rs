@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use serde_json::json;
-use support::{Client, Server};
+use support::{Client, Server, opened};
 
 use crate::fixtures::{HEALTH, MAIL, PASSWORDS, config_hash, health, status, with};
 
@@ -91,9 +91,7 @@ fn several_listeners_serve_one_configuration() {
 
 #[test]
 fn connection_is_kept_through_answers_and_errors() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     for _ in 0..3 {
         admin.get(MAIL).expect(200);
         admin.get("/api/nothing").expect(404);
@@ -108,9 +106,7 @@ fn connection_is_kept_through_answers_and_errors() {
 // Client checklist 10: whoever resends after a dropped connection would do a thing twice.
 #[test]
 fn body_that_is_not_utf_8_is_a_json_error_on_the_same_connection() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     for (method, path) in [
         ("PUT", HEALTH),
         ("POST", PASSWORDS),

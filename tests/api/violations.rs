@@ -2,7 +2,7 @@
 //! rule, and that nothing staged changes; and which bodies at the edge of each rule are taken.
 
 use serde_json::{Value, json};
-use support::{Client, Server};
+use support::{Client, Server, opened};
 
 use crate::fixtures::{
     HEALTH, MAIL, NO_KEY, PASSWORDS, Pair, SNMP, TRAP, X509, changes, create, health, mail,
@@ -173,9 +173,7 @@ fn address_of_length(length: usize) -> String {
 
 #[test]
 fn mail_authentication() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let key = password(&mut admin, "secret");
     let identity = create(&mut admin, X509, &Pair::new().body());
     let on = mail_with_password(&key);
@@ -270,9 +268,7 @@ fn mail_authentication() {
 
 #[test]
 fn mail_encryption() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let pair = Pair::new();
     let identity = create(&mut admin, X509, &pair.body());
     let secret = password(&mut admin, "secret");
@@ -663,9 +659,7 @@ fn trap_switch_version_and_2c() {
 
 #[test]
 fn trap_version_3() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let (auth, encryption) =
         (password(&mut admin, "long enough"), password(&mut admin, "also long"));
     let identity = create(&mut admin, X509, &Pair::new().body());
@@ -781,9 +775,7 @@ fn trap_version_3() {
 
 #[test]
 fn trap_passwords() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let good = password(&mut admin, "long enough");
     let use_for_both = |key: &str| [trap_3(key, &good), trap_3(&good, key)];
     const AUTH: &[(&str, &str)] = &[("/version/value/auth_password", "secret-text")];

@@ -4,7 +4,7 @@
 mod samples;
 
 use serde_json::{Value, json};
-use support::{Client, Response, Server};
+use support::{Client, Response, Server, opened};
 
 const TIME: &str = "/api/configuration/policies/time_policies";
 const USERLISTS: &str = "/api/configuration/policies/userlists";
@@ -32,9 +32,7 @@ fn keys(client: &mut Client, collection: &str) -> Vec<String> {
 
 #[test]
 fn a_member_lives_from_post_to_delete() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let before = keys(&mut admin, TIME);
     let made = copy(&mut admin, TIME, "office").expect(201);
     let key = made.at("/key").as_str().expect("a key").to_owned();
@@ -65,9 +63,7 @@ fn a_member_lives_from_post_to_delete() {
 
 #[test]
 fn names_are_taken_once_and_freed_by_a_change_or_a_deletion() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let first = copy(&mut admin, TIME, "office").expect(201).at("/meta/href");
     copy(&mut admin, TIME, "office").expect(201);
     let refused = admin.commit().expect_error(400, "SemanticError");
@@ -78,9 +74,7 @@ fn names_are_taken_once_and_freed_by_a_change_or_a_deletion() {
 
 #[test]
 fn built_in_members_can_be_changed_and_not_deleted() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let built_in = keys(&mut admin, TIME).into_iter().find(|key| key.starts_with('-'));
     let path = format!("{TIME}/{}", built_in.expect("a built-in member"));
     let refused = admin.delete(&path).expect_error(400, "SemanticError");
@@ -91,9 +85,7 @@ fn built_in_members_can_be_changed_and_not_deleted() {
 
 #[test]
 fn what_is_referred_to_cannot_be_deleted_and_every_referrer_is_named() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     // A channel policy refers to a time policy; another one does from now on.
     let collection = "/api/configuration/rdp/channel_policies";
     let office = copy(&mut admin, TIME, "office").expect(201).at("/key");
@@ -126,9 +118,7 @@ fn replace_key(value: &mut Value, collection: &str, key: &Value) -> bool {
 
 #[test]
 fn members_can_be_put_in_another_order_and_the_changelog_says_so() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     for name in ["one", "two"] {
         copy(&mut admin, TIME, name).expect(201);
     }
@@ -154,9 +144,7 @@ fn members_can_be_put_in_another_order_and_the_changelog_says_so() {
 
 #[test]
 fn a_list_takes_further_elements_by_post() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let before = body_of(&mut admin, ROUTING);
     let route = json!({"gateway": "192.0.2.1", "target_network": "198.51.100.0/24"});
     let shown = admin.post(ROUTING, &route).expect(201).at("/body");
@@ -208,9 +196,7 @@ fn a_part_of_an_object_can_be_referred_to_and_is_protected() {
 
 #[test]
 fn every_endpoint_answers_and_takes_back_what_it_shows() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let mut paths = vec!["/api/configuration".to_owned()];
     let mut objects = 0;
     while let Some(path) = paths.pop() {

@@ -75,7 +75,7 @@ fn holds(shown: &Value, sent: &Value) -> bool {
 
 fn every_sample(appliance: &str) {
     let catalog = Catalog::builtin(appliance).expect("it is built in").expect("it has no faults");
-    let server = Server::builder().arg("--appliance").arg(appliance).http().start();
+    let server = Server::builder().appliance(appliance).http().start();
     let mut admin = server.admin();
     admin.open().expect(200);
     let (mut taken, mut referring) = (0, 0);

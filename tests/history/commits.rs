@@ -1,7 +1,7 @@
 //! Plans, rebases, requests sent twice, commits that await their confirmation.
 
 use serde_json::{Value, json};
-use support::{Client, Response, Server, wait_for};
+use support::{Client, Response, Server, opened, wait_for};
 
 use crate::{HEALTH, MAIL, PASSWORDS, TRANSACTION, commit_load, concurrent, load, seen_load};
 
@@ -90,9 +90,7 @@ fn a_commit_sent_twice_is_made_once_also_after_a_restart() {
 
 #[test]
 fn a_member_sent_twice_is_created_once() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let mut create = |key: &str, text: &str| {
         let body = json!({ "plain": text });
         admin.request("POST", PASSWORDS).header("Idempotency-Key", key).json(&body).send()
@@ -111,9 +109,7 @@ fn commit_within(client: &mut Client, seconds: u64) -> Value {
 
 #[test]
 fn a_commit_that_nobody_confirms_is_undone() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     load(&mut admin, 7);
     let confirmation = commit_within(&mut admin, 1);
     assert_eq!(confirmation["revision"], json!(2));

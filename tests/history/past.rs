@@ -1,7 +1,7 @@
 //! Revisions listed, read, compared, restored, named.
 
 use serde_json::{Value, json};
-use support::Server;
+use support::{Server, opened};
 
 use crate::{HEALTH, MAIL, PASSWORDS, commit_load, load, seen_load};
 
@@ -36,9 +36,7 @@ fn revisions_are_listed_newest_first_by_pages() {
 
 #[test]
 fn a_revision_says_who_when_why_and_what() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     load(&mut admin, 7);
     admin.commit_with("the load was too low").expect(200);
     let revision = admin.get("/boxwood/v1/revisions/2").expect(200).json();
@@ -82,9 +80,7 @@ fn trees_of_the_past_are_shown_and_compared() {
 
 #[test]
 fn a_revision_is_restored_through_a_transaction_and_its_secrets_work() {
-    let server = Server::dev();
-    let mut admin = server.admin();
-    admin.open().expect(200);
+    let (_server, mut admin) = opened();
     let password = admin.post(PASSWORDS, &json!({"plain": "hunter2"})).expect(201).at("/key");
     let mut mail = admin.get(MAIL).expect(200).at("/body");
     let plain = mail.clone();

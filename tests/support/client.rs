@@ -1,5 +1,7 @@
 //! A blocking HTTP/1.1 client for tests of the protocol: it hides nothing, repeats nothing by
-//! itself, and checks of each answer what all answers must have.
+//! itself, and checks of each answer what all answers of its dialect must have.
+//!
+//! What it says is plain HTTP; the verbs of SPS (login, open, commit, rollback) stand in `sps.rs`.
 
 use std::fmt;
 use std::io;
@@ -11,15 +13,19 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::connection::{AnyCertificate, Connection};
 use crate::cookies::Jar;
+use crate::dialect::Dialect;
 use crate::encoding;
 use crate::response::{Exchange, Response};
 
-/// A user of one listener: a kept-alive connection and a cookie jar.
+/// A user of one listener: a kept-alive connection, a cookie jar, and credentials for dialects that
+/// want them with each request.
 pub struct Client {
+    dialect: Dialect,
+    credentials: Vec<(String, String)>,
     secure: bool,
     host: String,
     port: u16,
@@ -61,6 +67,8 @@ impl Client {
         let (scheme, place) = url.split_once("://").expect("the URL has a scheme");
         let (host, port) = place.rsplit_once(':').expect("the URL has a port");
         Client {
+            dialect: Dialect::Sps,
+            credentials: Vec::new(),
             secure: scheme == "https",
             host: host.trim_matches(['[', ']']).to_owned(),
             port: port.parse().expect("the port is a number"),
@@ -78,9 +86,29 @@ impl Client {
         self
     }
 
-    /// A second client with the same cookies and a connection of its own.
+    /// The same client, of a listener with this dialect; it is SPS unless something else is said.
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    /// The same client, with a header in each of its requests, in place of one of that name.
+    pub fn credentials(mut self, name: &str, value: &str) -> Self {
+        self.credentials.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.credentials.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same client, with Basic credentials in each of its requests.
+    pub fn basic(self, user: &str, password: &str) -> Self {
+        self.credentials("Authorization", &encoding::basic(user, password))
+    }
+
+    /// A second client with the same cookies and credentials, and a connection of its own.
     pub fn fork(&self) -> Client {
         Client {
+            dialect: self.dialect,
+            credentials: self.credentials.clone(),
             secure: self.secure,
             host: self.host.clone(),
             port: self.port,
@@ -102,6 +130,7 @@ impl Client {
             headers: Vec::new(),
             body: Body::None,
             cookie: true,
+            credentials: true,
             checked: true,
             expect_continue: false,
         }
@@ -125,44 +154,16 @@ impl Client {
         self.request("POST", path).json(body).send()
     }
 
+    /// `PATCH path` with a JSON body.
+    #[track_caller]
+    pub fn patch(&mut self, path: &str, body: &Value) -> Response {
+        self.request("PATCH", path).json(body).send()
+    }
+
     /// `DELETE path`
     #[track_caller]
     pub fn delete(&mut self, path: &str) -> Response {
         self.request("DELETE", path).send()
-    }
-
-    /// Logs in; the jar holds the session's cookie from then on.
-    ///
-    /// # Panics
-    ///
-    /// When the login is refused.
-    #[track_caller]
-    pub fn login(&mut self, user: &str, password: &str) -> Response {
-        self.request("GET", "/api/authentication").basic(user, password).send().expect(200)
-    }
-
-    /// Opens a transaction.
-    #[track_caller]
-    pub fn open(&mut self) -> Response {
-        self.request("POST", "/api/transaction").send()
-    }
-
-    /// Commits the transaction.
-    #[track_caller]
-    pub fn commit(&mut self) -> Response {
-        self.put("/api/transaction", &json!({"status": "commit"}))
-    }
-
-    /// Commits the transaction with a message.
-    #[track_caller]
-    pub fn commit_with(&mut self, message: &str) -> Response {
-        self.put("/api/transaction", &json!({"status": "commit", "message": message}))
-    }
-
-    /// Rolls the transaction back.
-    #[track_caller]
-    pub fn rollback(&mut self) -> Response {
-        self.delete("/api/transaction")
     }
 
     /// Sends bytes as they are and reads one answer, which is not checked: a server may answer
@@ -331,7 +332,7 @@ impl Client {
         if !raw.keep_alive {
             self.connection = None;
         }
-        let response = Response::new(raw, request);
+        let response = Response::new(raw, request, self.dialect);
         for set_cookie in response.headers_named("set-cookie") {
             self.jar.store(set_cookie, response.header("date"));
         }
@@ -360,6 +361,7 @@ pub struct RequestBuilder<'c> {
     headers: Vec<(String, String)>,
     body: Body,
     cookie: bool,
+    credentials: bool,
     checked: bool,
     expect_continue: bool,
 }
@@ -410,6 +412,12 @@ impl RequestBuilder<'_> {
     /// Basic credentials.
     pub fn basic(self, user: &str, password: &str) -> Self {
         self.header("Authorization", &encoding::basic(user, password))
+    }
+
+    /// Without the client's credentials.
+    pub fn no_credentials(mut self) -> Self {
+        self.credentials = false;
+        self
     }
 
     /// Without the jar's cookies.
@@ -488,6 +496,10 @@ impl RequestBuilder<'_> {
         if self.cookie {
             let cookies = self.client.jar.header(self.client.secure, &self.path);
             headers.extend(cookies.map(|cookies| ("Cookie", cookies)));
+        }
+        if self.credentials {
+            let given = self.client.credentials.iter();
+            headers.extend(given.map(|(name, value)| (name.as_str(), value.clone())));
         }
         let mut body = Vec::new();
         match &self.body {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::connection::RawResponse;
+use crate::dialect::Dialect;
 
 /// What was sent, kept for the message of a failed expectation.
 #[derive(Clone, Debug, Default)]
@@ -32,12 +33,32 @@ pub struct Response {
     pub interim: Vec<u16>,
     /// What was asked.
     pub request: Exchange,
+    /// Whose rules it must follow.
+    pub dialect: Dialect,
 }
 
 impl Response {
-    pub(crate) fn new(raw: RawResponse, request: Exchange) -> Response {
+    /// An answer to `GET path` as if it had come, for the self-tests.
+    #[cfg(test)]
+    pub(crate) fn of(path: &str, status: u16, headers: &[(&str, &str)], body: &str) -> Response {
+        Response {
+            status,
+            version: "HTTP/1.1".to_owned(),
+            headers: headers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            body: body.as_bytes().to_vec(),
+            interim: Vec::new(),
+            request: Exchange {
+                method: "GET".to_owned(),
+                path: path.to_owned(),
+                sent: format!("GET {path} HTTP/1.1\r\n\r\n"),
+            },
+            dialect: Dialect::Sps,
+        }
+    }
+
+    pub(crate) fn new(raw: RawResponse, request: Exchange, dialect: Dialect) -> Response {
         let RawResponse { interim, version, status, headers, body, keep_alive: _ } = raw;
-        Response { status, version, headers, body, interim, request }
+        Response { status, version, headers, body, interim, request, dialect }
     }
 
     /// The first header of that name.
@@ -113,7 +134,7 @@ impl Response {
         answer
     }
 
-    /// Checks what every answer must have, whatever was asked.
+    /// Checks what every answer of its dialect must have, whatever was asked.
     ///
     /// # Panics
     ///
@@ -126,78 +147,12 @@ impl Response {
 
     /// What [`Response::check`] finds.
     pub(crate) fn faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
-        let mut rule = |holds: bool, fault: &str| {
-            if !holds {
-                faults.push(fault.to_owned());
-            }
-        };
-        let path = self.request.path.split('?').next().unwrap_or_default();
-        let emulated = path == "/api" || path.starts_with("/api/");
-        let own = path.starts_with("/boxwood/");
-        rule(self.header("content-encoding").is_none(), "it has Content-Encoding");
-        rule(self.headers_named("content-type").count() <= 1, "it has several Content-Types");
-        if emulated || own {
-            rule(self.header("allow").is_some(), "it has no Allow");
-            rule(self.header("content-language") == Some("en"), "its Content-Language is not en");
-        }
-        if emulated && self.status < 300 {
-            let known = matches!(self.status, 200 | 201 | 202 | 204);
-            rule(known, "its status is a success that SPS clients do not know");
-        }
-        let speaks_json = emulated || own && !path.ends_with("/metrics");
-        let has_body = !self.body.is_empty();
-        if speaks_json && (has_body || self.request.method == "HEAD" && self.status != 204) {
-            let json = self.header("content-type") == Some("application/json; charset=utf-8");
-            rule(json, "its Content-Type is not `application/json; charset=utf-8`");
-        }
-        if speaks_json && has_body {
-            match serde_json::from_slice::<Value>(&self.body) {
-                Ok(body) => {
-                    rule(body.is_object(), "its body is not an object");
-                    rule(!emulated || body["meta"].is_object(), "its body has no `meta`");
-                    if self.status >= 400 {
-                        let text = |name: &str| body["error"][name].as_str().unwrap_or_default();
-                        rule(!text("type").is_empty(), "its body has no `error.type`");
-                        rule(!text("message").is_empty(), "its body has no `error.message`");
-                        rule(body["meta"].is_object(), "its body has no `meta`");
-                        for name in ["code", "message", "error_description"] {
-                            let fault = format!("its body has a top-level `{name}`");
-                            rule(body.get(name).is_none(), &fault);
-                        }
-                    }
-                    let mut unusual = Vec::new();
-                    awkward_keys(&body, String::new(), &mut unusual);
-                    faults.extend(unusual);
-                }
-                Err(why) => rule(false, &format!("its body is not JSON: {why}")),
-            }
-        } else if self.status >= 400 && speaks_json && self.request.method != "HEAD" {
-            rule(false, "it is an error without a body");
-        }
-        faults
+        self.dialect.faults(self)
     }
-}
 
-/// Keys that PowerShell's JSON reader cannot take: empty, or equal but for their case.
-fn awkward_keys(value: &Value, pointer: String, faults: &mut Vec<String>) {
-    match value {
-        Value::Object(members) => {
-            let mut keys: Vec<String> = members.keys().map(|key| key.to_lowercase()).collect();
-            keys.sort();
-            if keys.windows(2).any(|pair| pair[0] == pair[1]) || keys.iter().any(String::is_empty) {
-                faults.push(format!("the object at {pointer:?} has empty or nearly equal keys"));
-            }
-            for (key, value) in members {
-                awkward_keys(value, format!("{pointer}/{key}"), faults);
-            }
-        }
-        Value::Array(items) => {
-            for (place, value) in items.iter().enumerate() {
-                awkward_keys(value, format!("{pointer}/{place}"), faults);
-            }
-        }
-        _ => {}
+    /// The path that was asked for, without its query.
+    pub(crate) fn path(&self) -> &str {
+        self.request.path.split('?').next().unwrap_or_default()
     }
 }
 
@@ -235,68 +190,10 @@ impl fmt::Display for Response {
 mod tests {
     use super::*;
 
-    fn answer(path: &str, status: u16, headers: &[(&str, &str)], body: &str) -> Response {
-        Response {
-            status,
-            version: "HTTP/1.1".to_owned(),
-            headers: headers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
-            body: body.as_bytes().to_vec(),
-            interim: Vec::new(),
-            request: Exchange {
-                method: "GET".to_owned(),
-                path: path.to_owned(),
-                sent: format!("GET {path} HTTP/1.1\r\n\r\n"),
-            },
-        }
-    }
-
-    const GOOD: &[(&str, &str)] = &[
-        ("allow", "GET"),
-        ("content-language", "en"),
-        ("content-type", "application/json; charset=utf-8"),
-    ];
-
-    #[test]
-    fn ordinary_answers_pass() {
-        let error = r#"{"error": {"type": "T", "message": "m"}, "meta": {}}"#;
-        for good in [
-            answer("/api", 200, GOOD, r#"{"items": [], "meta": {}}"#),
-            answer("/api/x?y=1", 404, GOOD, error),
-            answer("/api/x", 204, GOOD, ""),
-            answer("/boxwood/v1/health", 200, GOOD, r#"{"status": "ok"}"#),
-            answer("/boxwood/v1/metrics", 200, &GOOD[..2], "requests_total 1"),
-            answer("/favicon.ico", 404, &[], ""),
-        ] {
-            assert_eq!(good.faults(), [""; 0], "{good}");
-        }
-    }
-
-    #[test]
-    fn each_rule_is_held() {
-        let check = |answer: Response, fault: &str| {
-            let faults = answer.faults();
-            assert!(faults.iter().any(|it| it.contains(fault)), "{fault}: {faults:?}");
-        };
-        let body = r#"{"meta": {}}"#;
-        check(answer("/api", 200, &GOOD[1..], body), "no Allow");
-        check(answer("/api", 200, &GOOD[..1], body), "Content-Language");
-        check(answer("/api", 200, &GOOD[..2], body), "Content-Type");
-        check(answer("/api", 206, GOOD, body), "success that");
-        check(answer("/api", 200, GOOD, "{}"), "no `meta`");
-        check(answer("/api", 200, GOOD, "[]"), "not an object");
-        check(answer("/api", 200, GOOD, "{"), "not JSON");
-        check(answer("/api", 404, GOOD, body), "no `error.type`");
-        check(answer("/api", 404, GOOD, ""), "error without a body");
-        let code = r#"{"error": {"type": "T", "message": "m"}, "meta": {}, "code": 1}"#;
-        check(answer("/api", 404, GOOD, code), "top-level `code`");
-        check(answer("/api", 200, GOOD, r#"{"meta": {"a": 1, "A": 2}}"#), "\"/meta\"");
-        let zipped = [GOOD, &[("content-encoding", "gzip")]].concat();
-        check(answer("/api", 200, &zipped, body), "Content-Encoding");
-    }
-
     #[test]
     #[should_panic(expected = "expected status 201\n  > GET /api HTTP/1.1")]
     fn an_unexpected_status_shows_the_exchange() {
-        answer("/api", 200, GOOD, "{}").expect(201);
+        let answer = Response::of("/api", 200, &[], "{}");
+        answer.expect(201);
     }
 }

@@ -12,6 +12,7 @@ use std::thread;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::client::Client;
+use crate::dialect::Dialect;
 use crate::evidence::Evidence;
 use crate::wait::{wait_for, wait_for_value};
 
@@ -21,11 +22,16 @@ const LOG: &str = "stderr.log";
 /// What begins the line by which a listener is announced.
 const READY: &str = "boxwood ready ";
 
+/// The appliance that is emulated when none is named.
+const DEFAULT_APPLIANCE: &str = "sps-6.2";
+
 /// A running `boxwood`; killed when dropped.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
     urls: Vec<String>,
+    /// The appliance behind each of them.
+    appliances: Vec<String>,
     output: Arc<Mutex<Output>>,
     status: Option<ExitStatus>,
     // Last, so that the process is gone before its files are.
@@ -60,6 +66,7 @@ pub struct ServerBuilder {
     command: Option<&'static str>,
     data_dir: Option<PathBuf>,
     listen: Vec<String>,
+    appliances: Vec<String>,
     args: Vec<OsString>,
     environment: Vec<(OsString, Option<OsString>)>,
 }
@@ -75,6 +82,17 @@ impl Server {
         Server::builder().start()
     }
 
+    /// `boxwood dev` for these appliances, each with https on a free port.
+    ///
+    /// # Panics
+    ///
+    /// When it does not get there.
+    #[track_caller]
+    pub fn dev_of(appliances: &[&str]) -> Server {
+        let of = |builder: ServerBuilder, name: &&str| builder.appliance(name);
+        appliances.iter().fold(Server::builder(), of).start()
+    }
+
     /// To say more before the start; without more words it is what [`Server::dev`] starts.
     pub fn builder() -> ServerBuilder {
         ServerBuilder {
@@ -82,6 +100,7 @@ impl Server {
             command: Some("dev"),
             data_dir: None,
             listen: Vec::new(),
+            appliances: Vec::new(),
             args: Vec::new(),
             environment: Vec::new(),
         }
@@ -97,21 +116,57 @@ impl Server {
         &self.urls
     }
 
-    /// A client of the first listener, not logged in.
-    pub fn client(&self) -> Client {
-        Client::new(self.url())
-    }
-
-    /// A client of the first listener, logged in as admin with the password admin.
+    /// The listener of an appliance.
     ///
     /// # Panics
     ///
-    /// When the login is refused.
+    /// When no listener is that appliance's.
+    #[track_caller]
+    pub fn url_of(&self, appliance: &str) -> &str {
+        let known = &self.appliances;
+        match known.iter().position(|name| name == appliance) {
+            Some(place) => &self.urls[place],
+            None => panic!("no listener is of {appliance}; there are {known:?}"),
+        }
+    }
+
+    /// A client of the first listener, without credentials.
+    pub fn client(&self) -> Client {
+        self.client_at(0)
+    }
+
+    /// A client of an appliance's listener, without credentials, by the rules of its dialect.
+    ///
+    /// # Panics
+    ///
+    /// When no listener is that appliance's.
+    #[track_caller]
+    pub fn client_of(&self, appliance: &str) -> Client {
+        Client::new(self.url_of(appliance)).dialect(Dialect::of_appliance(appliance))
+    }
+
+    /// A client of the first listener, with the credentials of the administrator.
+    ///
+    /// # Panics
+    ///
+    /// When a login is refused.
     #[track_caller]
     pub fn admin(&self) -> Client {
-        let mut client = self.client();
-        client.login("admin", "admin");
-        client
+        with_credentials(self.client(), &self.appliances[0])
+    }
+
+    /// A client of an appliance's listener, with the credentials of the administrator.
+    ///
+    /// # Panics
+    ///
+    /// When no listener is that appliance's, or a login is refused.
+    #[track_caller]
+    pub fn admin_of(&self, appliance: &str) -> Client {
+        with_credentials(self.client_of(appliance), appliance)
+    }
+
+    fn client_at(&self, place: usize) -> Client {
+        Client::new(&self.urls[place]).dialect(Dialect::of_appliance(&self.appliances[place]))
     }
 
     /// The process id.
@@ -210,6 +265,19 @@ impl Server {
     }
 }
 
+/// The client as the administrator, whose password is admin.
+#[track_caller]
+fn with_credentials(mut client: Client, appliance: &str) -> Client {
+    match Dialect::of_appliance(appliance) {
+        Dialect::Sps => {
+            client.login("admin", "admin");
+            client
+        }
+        Dialect::DsServer => client.basic("admin", "admin"),
+        Dialect::Advalidation => client.credentials("X-API-Key", "admin"),
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         // Nothing here may panic: the test may be doing so already.
@@ -257,7 +325,14 @@ impl ServerBuilder {
         self.listen("https://127.0.0.1:0")
     }
 
-    /// A listener.
+    /// An appliance: the first word of it takes the place of the default one, each more is one more
+    /// appliance. Those that have no listener of their own get one with https on a free port.
+    pub fn appliance(mut self, name: &str) -> Self {
+        self.appliances.push(name.to_owned());
+        self
+    }
+
+    /// A listener; that of a named appliance is `NAME=URL`.
     pub fn listen(mut self, url: &str) -> Self {
         self.listen.push(url.to_owned());
         self
@@ -318,8 +393,8 @@ impl ServerBuilder {
     #[track_caller]
     pub fn try_start(&self) -> Result<Server, Exit> {
         let mut server = self.spawn();
-        let listeners = self.listen.len().max(1);
-        let urls = wait_for_value("the ready lines of boxwood", || {
+        let listeners = self.listeners().len();
+        let ready = wait_for_value("the ready lines of boxwood", || {
             let output = lock(&server.output);
             let ready: Vec<String> = output
                 .lines
@@ -329,11 +404,33 @@ impl ServerBuilder {
                 .collect();
             (ready.len() >= listeners || output.ended).then_some(ready)
         });
-        if urls.len() < listeners {
+        if ready.len() < listeners {
             return Err(server.into_exit());
         }
-        server.urls = urls;
+        let only = self.appliances.first().map_or(DEFAULT_APPLIANCE, String::as_str);
+        for line in ready {
+            // Of one appliance alone the line ends with the URL.
+            let (url, appliance) = line.split_once(' ').unwrap_or((&line, only));
+            server.urls.push(url.to_owned());
+            server.appliances.push(appliance.to_owned());
+        }
         Ok(server)
+    }
+
+    /// The listeners to be: those given, and one for each appliance that has none.
+    fn listeners(&self) -> Vec<String> {
+        const FREE: &str = "https://127.0.0.1:0";
+        let mut all = self.listen.clone();
+        if !all.iter().any(|given| given.starts_with("http")) {
+            all.insert(0, FREE.to_owned());
+        }
+        for name in self.appliances.iter().skip(1) {
+            let own = format!("{name}=");
+            if !all.iter().any(|given| given.starts_with(&own)) {
+                all.push(format!("{own}{FREE}"));
+            }
+        }
+        all
     }
 
     /// Runs it to its end, for a start that is to be refused and for commands that answer and end.
@@ -363,17 +460,21 @@ impl ServerBuilder {
         command.env("TMPDIR", evidence.path());
         if let Some(name) = self.command {
             command.arg(name);
-            if self.listen.is_empty() {
-                command.args(["--listen", "https://127.0.0.1:0"]);
+            for url in self.listeners() {
+                command.args(["--listen", &url]);
             }
-        }
-        for url in &self.listen {
-            command.args(["--listen", url]);
+        } else {
+            for url in &self.listen {
+                command.args(["--listen", url]);
+            }
         }
         if let Some(data_dir) = &self.data_dir {
             command.arg("--data-dir").arg(data_dir);
         }
         command.args(&self.args);
+        for name in &self.appliances {
+            command.args(["--appliance", name]);
+        }
         for (name, value) in &self.environment {
             match value {
                 Some(value) => command.env(name, value),
@@ -396,7 +497,8 @@ impl ServerBuilder {
             }
             lock(&shared).ended = true;
         });
-        Server { child, urls: Vec::new(), output, status: None, evidence }
+        let (urls, appliances) = (Vec::new(), Vec::new());
+        Server { child, urls, appliances, output, status: None, evidence }
     }
 }
 
@@ -467,6 +569,20 @@ mod tests {
     }
 
     #[test]
+    fn listeners_are_found_by_their_appliance() {
+        let script = "echo boxwood ready https://127.0.0.1:7; trap 'exit 0' TERM; \
+                      while :; do sleep 0.01; done";
+        let server = shell(script).appliance("ds-server").start();
+        assert_eq!(server.url_of("ds-server"), "https://127.0.0.1:7");
+        let script = "echo boxwood ready https://127.0.0.1:7 sps-6.2; \
+                      echo boxwood ready https://127.0.0.1:8 ds-server; trap 'exit 0' TERM; \
+                      while :; do sleep 0.01; done";
+        let server = shell(script).appliance("sps-6.2").appliance("ds-server").start();
+        assert_eq!(server.url(), "https://127.0.0.1:7");
+        assert_eq!(server.url_of("ds-server"), "https://127.0.0.1:8");
+    }
+
+    #[test]
     fn a_server_is_killed_at_the_latest_when_dropped() {
         let mut server = shell(STAYS).start();
         assert_eq!(server.kill().signal(), Some(9));
@@ -502,6 +618,18 @@ mod tests {
             format!(
                 "serve --listen http://127.0.0.1:0 --data-dir {shown} --set limits.headers=9\n"
             )
+        );
+        assert_eq!(
+            arguments(Server::builder().http().appliance("a").appliance("b")),
+            "dev --listen http://127.0.0.1:0 --listen b=https://127.0.0.1:0 --appliance a \
+             --appliance b\n"
+        );
+        assert_eq!(
+            arguments(
+                Server::builder().listen("b=http://127.0.0.1:0").appliance("a").appliance("b")
+            ),
+            "dev --listen https://127.0.0.1:0 --listen b=http://127.0.0.1:0 --appliance a \
+             --appliance b\n"
         );
         assert_eq!(arguments(Server::builder().bare().arg("get").arg("x")), "get x\n");
     }

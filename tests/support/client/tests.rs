@@ -1,5 +1,7 @@
 //! The client against scripted answers.
 
+use serde_json::json;
+
 use super::*;
 use crate::scripted::Scripted;
 
@@ -30,6 +32,25 @@ fn a_request_is_what_was_said() {
             ),
         ]
     );
+}
+
+#[test]
+fn credentials_go_with_each_request_until_others_are_given() {
+    const ANSWER: &str = "HTTP/1.1 200 OK\nContent-Length: 0\n\n";
+    let server = Scripted::plain(&[&[ANSWER, ANSWER, ANSWER]]);
+    let mut client = Client::new(&server.url)
+        .dialect(Dialect::DsServer)
+        .credentials("authorization", "x")
+        .basic("admin", "a");
+    client.get("/one");
+    client.request("GET", "/two").header("authorization", "Bearer t").send();
+    client.request("GET", "/three").no_credentials().send();
+    let requests = server.requests();
+    assert_eq!(requests[0].matches("uthorization").count(), 1);
+    assert!(requests[0].contains("\nAuthorization: Basic YWRtaW46YQ==\n"));
+    assert!(requests[1].contains("\nauthorization: Bearer t\n"));
+    assert_eq!(requests[1].matches("uthorization").count(), 1);
+    assert!(!requests[2].contains("uthorization"));
 }
 
 #[test]

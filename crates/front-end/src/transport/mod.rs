@@ -11,32 +11,30 @@
 //! | sends no request, drips its header, idles between two | `header_timeout` | `connection` |
 //! | sends too much of a header | hyper's sizes | `connection` |
 //! | stalls or overfills its body | `body_timeout`, `body_bytes` | `body` |
-//! | does not read the answer | `body_timeout` without one byte taken | `connection` |
-//! | does not read one stream among others | its feeder gives up | `answer` |
+//! | does not read the answer | `body_timeout` without one byte taken | `watchdog` |
+//! | does not read one stream among others | its feeder gives up | `streaming_body` |
 //! | resets HTTP/2 streams faster than it opens them | reset limits | `connection` |
 //!
 //! What an answer looks like is not decided here: the layer above implements [`Handler`]. Only the
 //! handful of answers that hyper makes before there is a request (400, 414 and 431 for a head that
 //! cannot be parsed or is too large) have no body; nobody could say in which dialect to write one.
 
-mod limits;
-pub use limits::Limits;
-
-mod listener;
-pub use listener::{
-    BindError, BoundListener, Drained, ListenUrl, ListenUrlError, Scheme, Server, Site,
-};
-
-mod tls;
-pub use tls::{CertificateSlot, SelfSigned, TlsError, self_signed};
-
-mod connection;
-mod prompt;
-mod seldom;
-pub use connection::{Handler, HeadError, Peer, Request, check_head};
-
 mod body;
-pub use body::{BodyError, RequestBody};
+mod connection;
+mod eager;
+mod limits;
+mod listen_url;
+mod listener;
+mod rare_wakeup;
+mod request;
+mod streaming_body;
+mod tls;
+mod watchdog;
 
-mod answer;
-pub use answer::{AnswerBody, Pieces};
+pub use body::{BodyError, RequestBody};
+pub use limits::Limits;
+pub use listen_url::{ListenUrl, ListenUrlError, Scheme};
+pub use listener::{BindError, BoundListener, Drained, Server, Site};
+pub use request::{Handler, HeadError, Peer, Request, check_head};
+pub use streaming_body::{AnswerBody, Pieces};
+pub use tls::{CertificateSlot, SelfSigned, TlsError, self_signed};

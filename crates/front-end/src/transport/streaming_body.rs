@@ -21,7 +21,8 @@ use hyper::body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
-use super::connection::{Busy, stopped};
+use super::connection::stopped;
+use super::watchdog::Busy;
 
 /// So many pieces wait between the feeder and the socket.
 const WAITING: usize = 16;

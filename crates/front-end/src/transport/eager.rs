@@ -9,14 +9,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 /// A future that was polled when it was made, or is still to be.
-pub(super) enum Prompt<F: Future> {
+pub(super) enum Eager<F: Future> {
     /// It had nothing to wait for. Empty when it has been handed out.
     Ready(Option<F::Output>),
     /// It waits, or has not been begun.
     Waiting(Pin<Box<F>>),
 }
 
-impl<F: Future> Prompt<F> {
+impl<F: Future> Eager<F> {
     /// Begins a future. Nobody is woken for it before it is polled again, so that must be done soon
     /// and whatever happens.
     pub(super) fn begin(future: F) -> Self {
@@ -33,7 +33,7 @@ impl<F: Future> Prompt<F> {
     }
 }
 
-impl<F: Future> Future for Prompt<F>
+impl<F: Future> Future for Eager<F>
 where
     F::Output: Unpin,
 {
@@ -60,7 +60,7 @@ mod tests {
     async fn what_is_begun_has_happened_and_what_is_left_has_not() {
         let done = Cell::new(0);
         let step = || async { done.set(done.get() + 1) };
-        let (begun, left) = (Prompt::begin(step()), Prompt::leave(step()));
+        let (begun, left) = (Eager::begin(step()), Eager::leave(step()));
         assert_eq!(done.get(), 1);
         begun.await;
         left.await;
@@ -70,7 +70,7 @@ mod tests {
     #[tokio::test]
     async fn what_waits_is_woken_by_what_it_waits_for() {
         let (tell, told) = oneshot::channel();
-        let waiting = Prompt::begin(async {
+        let waiting = Eager::begin(async {
             yield_now().await;
             told.await
         });

@@ -11,6 +11,7 @@
 
 mod answer;
 mod appliance;
+mod autocommit;
 mod caller;
 mod changelog;
 mod condition;

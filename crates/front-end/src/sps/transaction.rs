@@ -6,7 +6,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use transaction_engine::{CommitOptions, Committed, Confirmation, Error, Session};
+use transaction_engine::{CommitOptions, Committed, Confirmation, Session};
 
 use super::Call;
 use crate::answer::Answer;
@@ -102,7 +102,8 @@ impl Call<'_> {
             let _ = answer.send(result);
         });
         let result = answered.await.map_err(|_| Failure::Internal)?;
-        self.appliance.metrics.commit(outcome(&result), started.elapsed());
+        let outcome = result.as_ref().map_or_else(Into::into, |_| CommitOutcome::Committed);
+        self.appliance.metrics.commit(outcome, started.elapsed());
         Ok(result?)
     }
 
@@ -154,14 +155,5 @@ fn expect_nothing(body: Option<Value>) -> Result<(), Failure> {
         None => Ok(()),
         Some(Value::Object(members)) if members.is_empty() => Ok(()),
         Some(_) => Err(Failure::malformed("Opening a transaction takes no body", "")),
-    }
-}
-
-fn outcome(result: &Result<Committed, Error>) -> CommitOutcome {
-    match result {
-        Ok(_) => CommitOutcome::Committed,
-        Err(Error::Conflict { .. }) => CommitOutcome::Conflict,
-        Err(Error::Store(_)) => CommitOutcome::Failed,
-        Err(_) => CommitOutcome::Rejected,
     }
 }

@@ -6,14 +6,18 @@ use std::path::Path;
 use config_tree::{Body, Change, Key, NodePath, Reference, Tree};
 use serde_json::Value;
 
-use crate::check::{self, Checked, Secrets, Trail};
+use crate::check::{self, Author, Checked, Secrets, Trail};
+use crate::derive::{self, Hooks};
 use crate::embedded;
 use crate::endpoint::{Endpoint, EndpointData, EndpointKind, Template};
 use crate::factory;
+use crate::folders::Folders;
+use crate::keys;
 use crate::layers::{self, Layers};
 use crate::parse::{self, LoadError, Parsed};
 use crate::rules::{self, SecretReader};
 use crate::schema::Schema;
+use crate::time_format::TimeFormat;
 use crate::violation::{Layer, Violation, rule};
 
 /// The schema of an appliance. Immutable, and meant to be shared.
@@ -22,7 +26,10 @@ pub struct Catalog {
     name: String,
     title: String,
     description: String,
+    dialect: String,
     mode: &'static str,
+    time_format: TimeFormat,
+    folders: Option<Folders>,
     appliance: BTreeMap<String, String>,
     // Sorted by path; the root is the first.
     endpoints: Vec<EndpointData>,
@@ -94,7 +101,17 @@ impl Catalog {
                 return Err(LoadError { faults });
             }
         };
-        let Parsed { name, title, description, mode, appliance, endpoints } = parsed;
+        let Parsed {
+            name,
+            title,
+            description,
+            dialect,
+            mode,
+            time_format,
+            folders,
+            appliance,
+            endpoints,
+        } = parsed;
         let mut places = Place::default();
         for (index, endpoint) in endpoints.iter().enumerate() {
             let mut place = &mut places;
@@ -104,7 +121,19 @@ impl Catalog {
             place.endpoint = Some(index);
         }
         let fresh = factory::order(&endpoints).places;
-        Ok(Self { name, title, description, mode, appliance, endpoints, places, fresh })
+        Ok(Self {
+            name,
+            title,
+            description,
+            dialect,
+            mode,
+            time_format,
+            folders,
+            appliance,
+            endpoints,
+            places,
+            fresh,
+        })
     }
 }
 
@@ -126,6 +155,25 @@ impl Catalog {
     #[must_use]
     pub fn description(&self) -> &str {
         &self.description
+    }
+
+    /// The API that the appliance has, such as `sps`.
+    #[must_use]
+    pub fn dialect(&self) -> &str {
+        &self.dialect
+    }
+
+    /// How the appliance writes times.
+    #[must_use]
+    pub fn time_format(&self) -> TimeFormat {
+        self.time_format
+    }
+
+    /// A folder and those around it, from the innermost to the root, each under all its names;
+    /// nothing where the catalog has no `folders`.
+    #[must_use]
+    pub fn folder_chain(&self, folder: &str) -> Vec<&str> {
+        self.folders.as_ref().map_or_else(Vec::new, |folders| folders.chain(folder))
     }
 
     /// How transactions work unless the settings say otherwise: `exclusive` or `concurrent`.
@@ -174,9 +222,7 @@ impl Catalog {
             let made = match endpoint.kind {
                 EndpointKind::Folder => tree.folder_create(&endpoint.path),
                 EndpointKind::Collection => {
-                    let pointers: Vec<String> =
-                        endpoint.unique.iter().map(|name| rules::pointer_to(name)).collect();
-                    tree.collection_create_indexed(&endpoint.path, &pointers)
+                    tree.collection_create_indexed_by(&endpoint.path, &endpoint.unique)
                 }
                 EndpointKind::Object | EndpointKind::Value | EndpointKind::Member => Ok(()),
             };
@@ -285,8 +331,53 @@ impl Catalog {
         rules::changes(self, after, changes, secrets)
     }
 
+    /// Checks a body that comes from the appliance itself, an import for example: it may hold what
+    /// only the appliance sets.
+    ///
+    /// # Errors
+    /// Every violation, sorted.
+    pub fn check_kept_body(
+        &self,
+        path: &NodePath,
+        value: Value,
+    ) -> Result<Checked, Vec<Violation>> {
+        match self.endpoint(path) {
+            Some(endpoint) if endpoint.kind() != EndpointKind::Folder => {
+                let schema = endpoint.schema();
+                check::check_by(schema, path, value, Secrets::Plain, Author::Appliance)
+            }
+            _ => Err(vec![no_endpoint(path)]),
+        }
+    }
+
+    /// Checks a key that a client gives to a new member. The violations are about `/key`.
+    ///
+    /// # Errors
+    /// Every violation, sorted.
+    pub fn check_key(&self, collection: &NodePath, text: &str) -> Result<Key, Vec<Violation>> {
+        keys::check(self, collection, text)
+    }
+
+    /// Fills in what the appliance sets in the body of a member: times, what a hook computes, and
+    /// what was there before. The body is one that [`Catalog::check_body`] gave; `previous` is the
+    /// one that it replaces. The time is in microseconds since the Unix epoch.
+    pub fn fill_derived(
+        &self,
+        path: &NodePath,
+        body: &mut Value,
+        previous: Option<&Value>,
+        microseconds: i64,
+        hooks: &dyn Hooks,
+    ) {
+        let member = self.endpoint(path).filter(|endpoint| endpoint.kind() != EndpointKind::Folder);
+        if let Some(endpoint) = member {
+            derive::fill(endpoint.data(), self.time_format, body, previous, microseconds, hooks);
+        }
+    }
+
     /// The values of a body that no other member of its collection may have: for each its place as
-    /// a JSON Pointer and its JSON text. Nothing for what is no member.
+    /// a JSON Pointer and its JSON text; both are several, with commas between, where values are
+    /// unique together. Nothing for what is no member.
     #[must_use]
     pub fn unique_values(&self, path: &NodePath, body: &Body) -> Vec<(String, String)> {
         rules::unique_values(self, path, body)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use config_tree::{Key, NodePath, Reference};
 use serde_json::Value;
 
+use crate::key_rule::KeyRule;
 use crate::schema::{JsonType, Schema, Types};
 
 /// What stands at a path.
@@ -260,6 +261,24 @@ impl<'a> Endpoint<'a> {
         members.iter().map(|(key, template)| (key, &template.shown))
     }
 
+    /// Where the key of a new member comes from.
+    #[must_use]
+    pub fn key_rule(self) -> KeyRule {
+        self.data.key_rule
+    }
+
+    /// What a key must be that a client gives, where the catalog says it.
+    #[must_use]
+    pub fn key_schema(self) -> Option<&'a Schema> {
+        self.data.key_schema.as_deref()
+    }
+
+    /// What occurs once in a collection: each a list of JSON Pointers whose values together do.
+    #[must_use]
+    pub fn unique(self) -> &'a [Vec<String>] {
+        &self.data.unique
+    }
+
     /// Whether members that nothing refers to are dropped at commit.
     #[must_use]
     pub fn is_lifetime_referenced(self) -> bool {
@@ -293,8 +312,11 @@ pub(crate) struct EndpointData {
     pub(crate) operations: Operations,
     pub(crate) lifetime_referenced: bool,
     pub(crate) exclusive: bool,
-    // Sorted names of top members that are unique in the collection.
-    pub(crate) unique: Vec<String>,
+    pub(crate) key_rule: KeyRule,
+    // What a key must be that a client gives.
+    pub(crate) key_schema: Option<Arc<Schema>>,
+    // JSON Pointers to values that together occur once in the collection.
+    pub(crate) unique: Vec<Vec<String>>,
     // In the order of the file, each key once.
     pub(crate) members: Vec<(Key, Template)>,
 }
@@ -327,6 +349,8 @@ impl EndpointData {
             operations: Operations::default(),
             lifetime_referenced: false,
             exclusive: false,
+            key_rule: KeyRule::default(),
+            key_schema: None,
             unique: Vec::new(),
             members: Vec::new(),
         }

@@ -21,10 +21,14 @@ pub(crate) enum Format {
     PemPrivateKey,
     Uuid,
     NoWhitespace,
+    DateTime,
+    /// Where the offset is missing, UTC is meant.
+    DateTimeUtc,
+    Uri,
 }
 
 impl Format {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Email,
         Self::Ip,
         Self::Ipv4,
@@ -36,6 +40,9 @@ impl Format {
         Self::PemPrivateKey,
         Self::Uuid,
         Self::NoWhitespace,
+        Self::DateTime,
+        Self::DateTimeUtc,
+        Self::Uri,
     ];
 
     /// The name that `format` uses.
@@ -52,6 +59,9 @@ impl Format {
             Self::PemPrivateKey => "pem-private-key",
             Self::Uuid => "uuid",
             Self::NoWhitespace => "no-whitespace",
+            Self::DateTime => "date-time",
+            Self::DateTimeUtc => "date-time-or-utc",
+            Self::Uri => "uri",
         }
     }
 
@@ -77,6 +87,13 @@ impl Format {
             Self::PemCertificateChain => certificate::chain_check(text),
             Self::PemPrivateKey => certificate::private_key_check(text),
             Self::Uuid => must(is_uuid(text), "a UUID in lower case"),
+            Self::DateTime => {
+                must(is_date_time(text, false), "a time, such as 2024-01-31T23:59:59Z")
+            }
+            Self::DateTimeUtc => {
+                must(is_date_time(text, true), "a time, such as 2024-01-31T23:59:59Z")
+            }
+            Self::Uri => must(is_uri(text), "a URI, such as https://example.com/a"),
             Self::NoWhitespace => must(!text.contains(char::is_whitespace), "without whitespace"),
         }
     }
@@ -130,6 +147,62 @@ fn is_uuid(text: &str) -> bool {
         })
 }
 
+// RFC 3339: a date, a time of day, perhaps a fraction, and an offset.
+fn is_date_time(text: &str, offset_may_be_missing: bool) -> bool {
+    let Some((date, rest)) = text.split_once(['T', 't']) else { return false };
+    let numbers = |text: &str, widths: &[usize], separator: char| -> Option<Vec<u32>> {
+        let parts: Vec<&str> = text.split(separator).collect();
+        let fits = |(part, width): (&&str, &usize)| {
+            part.len() == *width && part.bytes().all(|b| b.is_ascii_digit())
+        };
+        let all = parts.len() == widths.len() && parts.iter().zip(widths).all(fits);
+        all.then(|| parts.iter().filter_map(|part| part.parse().ok()).collect())
+    };
+    let day = numbers(date, &[4, 2, 2], '-').is_some_and(|date| {
+        let leap = date[0].is_multiple_of(4)
+            && (!date[0].is_multiple_of(100) || date[0].is_multiple_of(400));
+        let days = match date[1] {
+            2 => 28 + u32::from(leap),
+            4 | 6 | 9 | 11 => 30,
+            1..=12 => 31,
+            _ => 0,
+        };
+        (1..=days).contains(&date[2])
+    });
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != ':' && c != '.');
+    let (time, offset) = rest.split_at(end.unwrap_or(rest.len()));
+    let (time, fraction) = time.split_once('.').map_or((time, "0"), |(time, part)| (time, part));
+    let clock = |text: &str, widths: &[usize]| {
+        numbers(text, widths, ':').is_some_and(|time| {
+            time[0] < 24 && time[1] < 60 && time.get(2).is_none_or(|second| *second < 60)
+        })
+    };
+    let fraction = !fraction.is_empty() && fraction.bytes().all(|b| b.is_ascii_digit());
+    let offset = match offset {
+        "Z" | "z" => true,
+        "" => offset_may_be_missing,
+        _ => offset.strip_prefix(['+', '-']).is_some_and(|text| clock(text, &[2, 2])),
+    };
+    day && clock(time, &[2, 2, 2]) && fraction && offset
+}
+
+// RFC 3986 as far as it is worth refusing: a scheme, and no character that a URI cannot have.
+fn is_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let mut letters = scheme.bytes();
+    let scheme = letters.next().is_some_and(|b| b.is_ascii_alphabetic())
+        && letters.all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    let mut bytes = rest.bytes();
+    let mut allowed = true;
+    while let Some(byte) = bytes.next() {
+        allowed &= match byte {
+            b'%' => (0..2).all(|_| bytes.next().is_some_and(|b| b.is_ascii_hexdigit())),
+            _ => byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte),
+        };
+    }
+    scheme && !rest.is_empty() && allowed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +242,38 @@ mod tests {
                 ],
             ),
             (Format::Ipv4, &["192.0.2.1"], &["::1", "x"]),
+            (
+                Format::DateTime,
+                &[
+                    "2024-01-31T23:59:59Z",
+                    "2024-02-29t00:00:00.123456789-07:00",
+                    "2000-02-29T00:00:00z",
+                ],
+                &[
+                    "",
+                    "2024-01-31",
+                    "2024-01-31T23:59:59",
+                    "2023-02-29T00:00:00Z",
+                    "1900-02-29T00:00:00Z",
+                    "2024-13-01T00:00:00Z",
+                    "2024-04-31T00:00:00Z",
+                    "2024-01-31T24:00:00Z",
+                    "2024-01-31T23:59Z",
+                    "2024-01-31T23:59:59.Z",
+                    "2024-01-31T23:59:59+0100",
+                    "2024-01-31T23:59:59+01:60",
+                    "2024-01-31 23:59:59Z",
+                    "24-01-31T23:59:59Z",
+                    "2024-1-31T23:59:59Z",
+                    "2024-01-31T23:59:59ZZ",
+                ],
+            ),
+            (Format::DateTimeUtc, &["2024-01-31T23:59:59", "2024-01-31T23:59:59.5Z"], &["x"]),
+            (
+                Format::Uri,
+                &["https://example.com/a?b=%20#c", "urn:a:b"],
+                &["", "/a", "https:", "a b:c", "http://a b", "x:%2", "1a:b", "http://é"],
+            ),
             (Format::Ipv6, &["::1"], &["192.0.2.1", "x"]),
             (
                 Format::Fqdn,

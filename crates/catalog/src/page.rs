@@ -12,7 +12,7 @@ use crate::catalog::Catalog;
 use crate::check::count;
 use crate::endpoint::{Endpoint, EndpointKind};
 use crate::schema::{
-    Condition, FragmentStep, JsonType, Members, Property, ReferenceRule, Schema, Shape,
+    Condition, FragmentStep, JsonType, Members, Property, ReferenceRule, Schema, Shape, Unknown,
 };
 
 /// A page in Markdown that lists every endpoint with kind, fidelity, operations, fields, rules,
@@ -192,7 +192,7 @@ fn describe_members(members: &Members, field: &str, when: Option<&str>, rows: &m
         }
         describe(&property.schema, &name, rules, rows);
     }
-    if members.open {
+    if members.unknown == Unknown::Keep {
         let rules = when.map(str::to_owned).into_iter().collect();
         let (kind, meaning) = ("any".to_owned(), "Others are accepted.".to_owned());
         rows.push(Row { field: joined(field, "…"), kind, rules, meaning });

@@ -112,11 +112,11 @@ pub(crate) fn changes(
     for target in &touched.targets {
         exclusive(catalog, after, target, &mut found);
     }
-    for ((collection, name), values) in &touched.unique {
-        let pointer = pointer_to(name);
-        for value in values {
-            let keys: Vec<&Key> = after.holders(collection, &pointer, value).collect();
-            not_unique(after, collection, name, keys, &mut found);
+    for ((collection, pointers), all) in &touched.unique {
+        let index: Vec<&str> = pointers.iter().map(String::as_str).collect();
+        for values in all {
+            let keys: Vec<&Key> = after.holders_of(collection, &index, values).collect();
+            not_unique(after, collection, pointers, keys, &mut found);
         }
     }
     found.into_iter().collect()
@@ -131,8 +131,8 @@ pub(crate) fn tree(catalog: &Catalog, tree: &Tree, secrets: &dyn SecretReader) -
         for (key, _) in endpoint.members() {
             found.extend(missing(catalog, tree, &endpoint.path().join(key)));
         }
-        for name in &endpoint.data().unique {
-            unique(tree, endpoint.path(), name, &mut found);
+        for pointers in &endpoint.data().unique {
+            unique(tree, endpoint.path(), pointers, &mut found);
         }
     }
     for (path, body) in tree.walk() {
@@ -192,8 +192,8 @@ struct Touched {
     retargeted: BTreeSet<NodePath>,
     /// Targets that may have one referrer more.
     targets: BTreeSet<NodePath>,
-    /// Values that came into a collection, by collection and member.
-    unique: BTreeMap<(NodePath, String), Vec<Value>>,
+    /// Values that came into a collection, by collection and the pointers to them.
+    unique: BTreeMap<(NodePath, Vec<String>), Vec<Vec<Value>>>,
 }
 
 impl Touched {
@@ -222,9 +222,9 @@ impl Touched {
 
     fn values(&mut self, catalog: &Catalog, path: &NodePath, body: &Body) {
         let Some(collection) = path.parent() else { return };
-        for (name, value) in unique_members(catalog, path, body) {
-            let key = (collection.clone(), name.to_owned());
-            self.unique.entry(key).or_default().push(value);
+        for (pointers, values) in unique_members(catalog, path, body) {
+            let key = (collection.clone(), pointers.to_vec());
+            self.unique.entry(key).or_default().push(values);
         }
     }
 }
@@ -236,7 +236,10 @@ pub(crate) fn unique_values(
     body: &Body,
 ) -> Vec<(String, String)> {
     unique_members(catalog, path, body)
-        .map(|(name, value)| (pointer_to(name), value.to_string()))
+        .map(|(pointers, values)| {
+            let texts: Vec<String> = values.iter().map(Value::to_string).collect();
+            (pointers.join(","), texts.join(","))
+        })
         .collect()
 }
 
@@ -244,10 +247,10 @@ fn unique_members<'c>(
     catalog: &'c Catalog,
     path: &NodePath,
     body: &Body,
-) -> impl Iterator<Item = (&'c str, Value)> {
+) -> impl Iterator<Item = (&'c [String], Vec<Value>)> {
     let endpoint = catalog.endpoint(path).filter(|e| e.kind() == EndpointKind::Member);
-    let names = endpoint.map_or(&[][..], |endpoint| &endpoint.data().unique);
-    names.iter().filter_map(|name| Some((name.as_str(), value_of(body, name)?)))
+    let groups = endpoint.map_or(&[][..], |endpoint| &endpoint.data().unique);
+    groups.iter().filter_map(|pointers| Some((pointers.as_slice(), values_of(body, pointers)?)))
 }
 
 /// The place of a top member as a JSON Pointer.
@@ -322,15 +325,21 @@ fn exclusive(catalog: &Catalog, tree: &Tree, target: &NodePath, found: &mut BTre
 }
 
 // Looks for values that occur twice in a whole collection.
-fn unique(tree: &Tree, collection: &NodePath, name: &str, found: &mut BTreeSet<Violation>) {
+fn unique(
+    tree: &Tree,
+    collection: &NodePath,
+    pointers: &[String],
+    found: &mut BTreeSet<Violation>,
+) {
     let mut holders: BTreeMap<String, Vec<&Key>> = BTreeMap::new();
     for (key, body) in tree.members(collection) {
-        if let Some(value) = value_of(body, name) {
-            holders.entry(value.to_string()).or_default().push(key);
+        if let Some(values) = values_of(body, pointers) {
+            let texts: Vec<String> = values.iter().map(Value::to_string).collect();
+            holders.entry(texts.join(",")).or_default().push(key);
         }
     }
     for keys in holders.into_values() {
-        not_unique(tree, collection, name, keys, found);
+        not_unique(tree, collection, pointers, keys, found);
     }
 }
 
@@ -338,25 +347,28 @@ fn unique(tree: &Tree, collection: &NodePath, name: &str, found: &mut BTreeSet<V
 fn not_unique(
     tree: &Tree,
     collection: &NodePath,
-    name: &str,
+    pointers: &[String],
     mut keys: Vec<&Key>,
     found: &mut BTreeSet<Violation>,
 ) {
     keys.sort_by_cached_key(|key| tree.rank(&collection.join(key)));
     let [first, second, ..] = keys[..] else { return };
-    let pointer = pointer_to(name);
-    let shown = pointer_shown(&pointer);
+    // The last one is named: the others say within what.
+    let Some(pointer) = pointers.last() else { return };
+    let each: Vec<String> = pointers.iter().map(|pointer| pointer_shown(pointer)).collect();
+    let shown = each.join(" with ");
     for key in keys {
         let other = if key == first { second } else { first };
         let message =
             format!("{shown} must be unique in {collection}, and the member {other} has the same");
-        found.insert(violation(&collection.join(key), &pointer, rule::UNIQUE, message));
+        found.insert(violation(&collection.join(key), pointer, rule::UNIQUE, message));
     }
 }
 
-// The value of a member that must be unique; several members may have none, or null.
-fn value_of(body: &Body, name: &str) -> Option<Value> {
-    member_of(body, name).filter(|value| !value.is_null())
+// The values that must be unique together; several members may lack one, or have null there.
+fn values_of(body: &Body, pointers: &[String]) -> Option<Vec<Value>> {
+    let value = |pointer: &String| body.value_at(pointer).filter(|value| !value.is_null());
+    pointers.iter().map(value).collect()
 }
 
 // The rule about the text that a secret breaks, as what the secret must.

@@ -8,7 +8,7 @@ pub(crate) const RSA: (&str, &str) =
     (include_str!("../tests/data/rsa.crt"), include_str!("../tests/data/rsa.key"));
 
 /// Good ones and bad ones.
-pub(crate) const TEXTS: [&str; 38] = [
+pub(crate) const TEXTS: [&str; 40] = [
     "",
     "a",
     "ab",
@@ -38,6 +38,8 @@ pub(crate) const TEXTS: [&str; 38] = [
     "2.3.5.32",
     "http://tsa.example.com/",
     "10:10",
+    "2024-02-29T23:59:59.5+02:00",
+    "2024-02-29T23:59:59",
     "24:00",
     "PROTOCOL/ARCHIVEDATE/",
     "192.0.2.1/24",

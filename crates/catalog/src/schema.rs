@@ -53,13 +53,57 @@ pub(crate) enum Shape {
 pub(crate) struct Members {
     // Sorted by name, each name once.
     pub(crate) properties: Vec<Property>,
-    /// Whether other members may stand there.
-    pub(crate) open: bool,
+    /// What becomes of other members.
+    pub(crate) unknown: Unknown,
     /// The boolean member that says whether the others exist.
     pub(crate) switch: Option<String>,
     /// Of these, one exists.
     pub(crate) exactly_one_of: Vec<String>,
     pub(crate) identity: Option<Identity>,
+}
+
+/// What becomes of members that a schema does not know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Unknown {
+    #[default]
+    Refuse,
+    Keep,
+    /// They are taken out before the body is stored.
+    Drop,
+}
+
+/// What becomes of a member that only the appliance sets, where a client sends it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum ReadOnly {
+    #[default]
+    Ignore,
+    Refuse,
+}
+
+/// Where the appliance takes the value of a member from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Derived {
+    /// The time at which the body was made.
+    Created,
+    /// The time at which it was made or last changed.
+    Updated,
+    /// The time at which it was last changed; null until then.
+    UpdatedOrNull,
+    /// What the dialect's hook of this name computes.
+    Hook(String),
+}
+
+impl Derived {
+    pub(crate) const NAMES: [&str; 4] = ["created", "updated", "updated-or-null", "hook:NAME"];
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "created" => Some(Self::Created),
+            "updated" => Some(Self::Updated),
+            "updated-or-null" => Some(Self::UpdatedOrNull),
+            _ => text.strip_prefix("hook:").filter(|n| !n.is_empty()).map(|n| Self::Hook(n.into())),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -69,6 +113,9 @@ pub(crate) struct Property {
     pub(crate) required: bool,
     /// No other member of the collection has the same value here.
     pub(crate) unique: bool,
+    /// Only the appliance sets it.
+    pub(crate) read_only: Option<ReadOnly>,
+    pub(crate) derived: Option<Derived>,
     pub(crate) null_when: Option<Condition>,
     pub(crate) required_when: Option<Condition>,
     pub(crate) absent_when: Option<Condition>,
@@ -253,7 +300,7 @@ impl Members {
     pub(crate) fn none() -> Self {
         Self {
             properties: Vec::new(),
-            open: false,
+            unknown: Unknown::Refuse,
             switch: None,
             exactly_one_of: Vec::new(),
             identity: None,
@@ -371,11 +418,16 @@ impl Schema {
 
     /// The reference rules that may apply at a JSON Pointer.
     pub(crate) fn references_at(&self, pointer: &str) -> Vec<&ReferenceRule> {
+        self.at(pointer).into_iter().filter_map(|schema| schema.reference.as_deref()).collect()
+    }
+
+    /// The schemas that may apply at a JSON Pointer.
+    pub(crate) fn at(&self, pointer: &str) -> Vec<&Self> {
         let mut schemas = vec![self];
         for step in pointer::steps(pointer) {
             schemas = schemas.into_iter().flat_map(|schema| schema.children(&step)).collect();
         }
-        schemas.into_iter().filter_map(|schema| schema.reference.as_deref()).collect()
+        schemas
     }
 }
 

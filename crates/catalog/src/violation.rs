@@ -52,6 +52,10 @@ pub mod rule {
     pub const REQUIRED: &str = "required";
     /// A member is not known.
     pub const UNKNOWN_MEMBER: &str = "unknown-member";
+    /// A member that only the appliance sets was sent.
+    pub const READ_ONLY: &str = "read-only";
+    /// The key of a new member cannot be what was given.
+    pub const KEY: &str = "key";
     /// A known member stands where it may not.
     pub const ABSENT: &str = "absent";
     /// A member must be null, or must not be, because of another member.
@@ -113,6 +117,8 @@ pub mod rule {
             "the member exists (`required`, `x-required-when`, a union's tag)",
         ),
         (UNKNOWN_MEMBER, Layer::Shape, "the member is known"),
+        (KEY, Layer::Shape, "the key that is given for a new member may be used"),
+        (READ_ONLY, Layer::Shape, "the member may be sent (`readOnly`, `read_only_members`)"),
         (
             ABSENT,
             Layer::Shape,

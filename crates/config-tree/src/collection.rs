@@ -28,13 +28,13 @@ pub(crate) struct Member {
 pub(crate) struct Collection {
     pub(crate) by_key: OrdMap<Key, Member>,
     pub(crate) by_rank: OrdMap<u64, Key>,
-    pub(crate) indexed: Arc<[String]>,
+    pub(crate) indexed: Arc<[Vec<String>]>,
     pub(crate) by_value: OrdSet<Held>,
     /// The highest number that was ever the key of a member, or zero. A deletion leaves it.
     pub(crate) sequence: u64,
 }
 
-/// A value that a member has: the pointer's place in `indexed`, the value as JSON text, who.
+/// Values that a member has: their place in `indexed`, as one JSON text, and the member's key.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Held {
     pointer: usize,
@@ -58,19 +58,20 @@ impl Collection {
         &self.by_key
     }
 
-    /// A collection whose members can be found by what they hold at these JSON Pointers.
-    pub(crate) fn indexed_by(pointers: &[String]) -> Self {
-        Self { indexed: pointers.into(), ..Self::default() }
+    /// A collection whose members can be found by what they hold at these JSON Pointers together.
+    pub(crate) fn indexed_by(indexes: &[Vec<String>]) -> Self {
+        Self { indexed: indexes.into(), ..Self::default() }
     }
 
-    /// The members that hold a value at an indexed pointer; none where it is not indexed.
+    /// The members that hold these values at the pointers of an index; none where there is no such
+    /// index.
     pub(crate) fn holders<'a>(
         &'a self,
-        pointer: &str,
-        value: &Value,
+        pointers: &[&str],
+        values: &[Value],
     ) -> impl Iterator<Item = &'a Key> + use<'a> {
-        let place = self.indexed.iter().position(|indexed| indexed == pointer);
-        let text: Arc<str> = value.to_string().into();
+        let place = self.indexed.iter().position(|indexed| indexed == pointers);
+        let text = text_of(values);
         let from = place.map(|pointer| Held { pointer, value: Arc::clone(&text), key: None });
         from.into_iter().flat_map(move |from| {
             let text = Arc::clone(&text);
@@ -84,9 +85,10 @@ impl Collection {
 
     // What a body adds to `by_value`. A null or absent value is held by nobody.
     pub(crate) fn held(&self, key: &Key, body: &Body) -> Vec<Held> {
-        let at = |(pointer, path): (usize, &String)| {
-            let value = body.value_at(path).filter(|value| !value.is_null())?;
-            Some(Held { pointer, value: value.to_string().into(), key: Some(key.clone()) })
+        let at = |(pointer, paths): (usize, &Vec<String>)| {
+            let value = |path: &String| body.value_at(path).filter(|value| !value.is_null());
+            let values: Option<Vec<Value>> = paths.iter().map(value).collect();
+            Some(Held { pointer, value: text_of(&values?), key: Some(key.clone()) })
         };
         self.indexed.iter().enumerate().filter_map(at).collect()
     }
@@ -136,7 +138,7 @@ impl Collection {
     pub(crate) fn insert(&mut self, key: Key, body: Body, rank: Option<u64>) -> u64 {
         let end = self.by_rank.get_max().map_or(1, |(rank, _)| rank + 1);
         let rank = rank.filter(|rank| !self.by_rank.contains_key(rank)).unwrap_or(end);
-        self.sequence = self.sequence.max(number_of(&key));
+        self.sequence = self.sequence.max(number_of(&key).unwrap_or_default());
         self.by_rank.insert(rank, key.clone());
         self.by_value.extend(self.held(&key, &body));
         self.by_key.insert(key, Member { rank, body });
@@ -181,13 +183,20 @@ impl Collection {
     }
 }
 
-/// The number that a key is: a positive decimal without leading zeros; otherwise zero.
-pub(crate) fn number_of(key: &Key) -> u64 {
+// One value stands for itself, which is the usual case and takes the least memory.
+fn text_of(values: &[Value]) -> Arc<str> {
+    match values {
+        [one] => one.to_string().into(),
+        all => all.iter().map(Value::to_string).collect::<Vec<_>>().join(",").into(),
+    }
+}
+
+/// The number that a key is: a positive decimal of 64 bits without leading zeros.
+#[must_use]
+pub fn number_of(key: &Key) -> Option<u64> {
     let text = key.as_str();
     match text.as_bytes() {
-        [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => {
-            text.parse().unwrap_or_default()
-        }
-        _ => 0,
+        [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => text.parse().ok(),
+        _ => None,
     }
 }

@@ -39,7 +39,7 @@ pub(crate) fn fill(
     members: Vec<(Key, u64, Body)>,
 ) -> Result<Filled, Key> {
     let Share { digest, held, edges } = share_out(path, empty, &members);
-    let numbers = members.iter().map(|(key, ..)| number_of(key));
+    let numbers = members.iter().filter_map(|(key, ..)| number_of(key));
     let sequence = numbers.fold(empty.sequence, u64::max);
     let ranks: Vec<(u64, Key)> =
         members.iter().map(|(key, rank, _)| (*rank, key.clone())).collect();

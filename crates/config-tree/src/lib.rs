@@ -37,6 +37,7 @@ pub mod tree;
 
 pub use body::{Body, Reference, Renderer, Shown};
 pub use change::{Change, changes_between, invert};
+pub use collection::number_of;
 pub use compare::touched_between;
 pub use digest::TreeDigest;
 pub use path::{Key, NodePath, PathError};

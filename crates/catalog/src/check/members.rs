@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use super::union::Selected;
 use super::words::{list, phrase};
-use super::{Checker, Secrets, Trail};
+use super::{Author, Checker, Secrets, Trail};
 use crate::certificate::{self, PairFault};
-use crate::schema::{Condition, Identity, Members, Property};
+use crate::schema::{Condition, Identity, Members, Property, ReadOnly, Unknown};
 use crate::suggest;
 use crate::violation::rule;
 
@@ -15,6 +15,20 @@ struct Context<'a> {
     rules: &'a Members,
     at: &'a Trail<'a>,
     selected: Option<Selected<'a>>,
+}
+
+impl Context<'_> {
+    fn knows(self, name: &str) -> bool {
+        self.rules.property(name).is_some() || self.selected.is_some_and(|s| s.union.tag == name)
+    }
+
+    // Whether another branch of the union has the member.
+    fn knows_elsewhere(self, name: &str) -> bool {
+        let has = |s: Selected<'_>| {
+            s.union.branches.iter().any(|branch| branch.members.property(name).is_some())
+        };
+        self.selected.is_some_and(has)
+    }
 }
 
 #[derive(Default)]
@@ -35,6 +49,10 @@ impl Checker<'_> {
     ) {
         let before = self.found.len();
         let context = Context { rules, at, selected };
+        self.read_only(context, members);
+        if rules.unknown == Unknown::Drop {
+            members.retain(|name, _| context.knows(name) || context.knows_elsewhere(name));
+        }
         let on = match &rules.switch {
             None => Some(true),
             Some(switch) => members.get(switch).and_then(Value::as_bool),
@@ -63,6 +81,21 @@ impl Checker<'_> {
             && self.mode == Secrets::Plain
         {
             self.identity(identity, members, at);
+        }
+    }
+
+    /// Takes out what only the appliance may set, or says that it may not stand there.
+    fn read_only(&mut self, context: Context<'_>, members: &mut Map<String, Value>) {
+        if self.author == Author::Appliance {
+            return;
+        }
+        for property in &context.rules.properties {
+            let Some(policy) = property.read_only else { continue };
+            if members.remove(&property.name).is_some() && policy == ReadOnly::Refuse {
+                let at = context.at.name(&property.name);
+                let message = format!("{} is set by the appliance and may not be sent", at.shown());
+                self.say(rule::READ_ONLY, &at, message);
+            }
         }
     }
 
@@ -104,7 +137,7 @@ impl Checker<'_> {
             }
         }
         // Of an optional group that does not exist, nothing does.
-        if known < members.len() && (!rules.open || on == Some(false)) {
+        if known < members.len() && (rules.unknown != Unknown::Keep || on == Some(false)) {
             self.strangers(context, members);
         }
         presence
@@ -118,6 +151,9 @@ impl Checker<'_> {
         members: &Map<String, Value>,
     ) -> bool {
         let condition = property.required_when.as_ref().filter(|when| when.holds(members));
+        if property.read_only.is_some() && self.author == Author::Client {
+            return true;
+        }
         if property.required || condition.is_some() {
             self.missing(context, property, condition);
             return true;
@@ -181,17 +217,18 @@ impl Checker<'_> {
     fn strangers(&mut self, context: Context<'_>, members: &Map<String, Value>) {
         let Context { rules, at, selected } = context;
         for name in members.keys() {
-            if rules.property(name).is_some() || selected.is_some_and(|s| s.union.tag == *name) {
+            if context.knows(name) {
                 continue;
             }
             let at_member = at.name(name);
-            let elsewhere = |s: &Selected<'_>| {
-                s.union.branches.iter().any(|b| b.members.property(name).is_some())
-            };
-            if let Some(Selected { union, tag }) = selected.filter(elsewhere) {
+            if let Some(Selected { union, tag }) =
+                selected.filter(|_| context.knows_elsewhere(name))
+            {
                 let why = format!("when {} is {tag}", at.name(&union.tag).shown());
                 self.absent(&at_member, &why);
-            } else if let Some(switch) = rules.switch.as_ref().filter(|_| rules.open) {
+            } else if let Some(switch) =
+                rules.switch.as_ref().filter(|_| rules.unknown == Unknown::Keep)
+            {
                 self.absent(&at_member, &format!("when {} is false", at.name(switch).shown()));
             } else {
                 let near = suggest::hint(name, rules.names());
@@ -221,7 +258,7 @@ impl Checker<'_> {
             match members.get(&sibling.name) {
                 None => sibling.required,
                 Some(value) => {
-                    let mut scratch = Checker::new(self.path, self.mode);
+                    let mut scratch = Checker::new(self.path, self.mode, self.author);
                     scratch.value(&sibling.schema, &mut value.clone(), &Trail::ROOT);
                     !scratch.found.is_empty()
                 }

@@ -55,14 +55,36 @@ pub(crate) enum Secrets {
     Sealed,
 }
 
+/// Who made a body. Members that only the appliance sets are its own to bring.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Author {
+    Client,
+    Appliance,
+}
+
 /// Checks a body against its schema.
 pub(crate) fn check(
     schema: &Schema,
     path: &NodePath,
-    mut value: Value,
+    value: Value,
     secrets: Secrets,
 ) -> Result<Checked, Vec<Violation>> {
-    let mut checker = Checker::new(path, secrets);
+    let author = match secrets {
+        Secrets::Plain => Author::Client,
+        Secrets::Sealed => Author::Appliance,
+    };
+    check_by(schema, path, value, secrets, author)
+}
+
+/// The same for a body of a certain author.
+pub(crate) fn check_by(
+    schema: &Schema,
+    path: &NodePath,
+    mut value: Value,
+    secrets: Secrets,
+    author: Author,
+) -> Result<Checked, Vec<Violation>> {
+    let mut checker = Checker::new(path, secrets, author);
     checker.value(schema, &mut value, &Trail::ROOT);
     let Checker { mut found, references, secrets, .. } = checker;
     if found.is_empty() {
@@ -76,14 +98,15 @@ pub(crate) fn check(
 struct Checker<'p> {
     path: &'p NodePath,
     mode: Secrets,
+    author: Author,
     found: Vec<Violation>,
     references: Vec<Reference>,
     secrets: Vec<String>,
 }
 
 impl<'p> Checker<'p> {
-    fn new(path: &'p NodePath, mode: Secrets) -> Self {
-        Self { path, mode, found: Vec::new(), references: Vec::new(), secrets: Vec::new() }
+    fn new(path: &'p NodePath, mode: Secrets, author: Author) -> Self {
+        Self { path, mode, author, found: Vec::new(), references: Vec::new(), secrets: Vec::new() }
     }
 
     fn say(&mut self, rule: &'static str, at: &Trail<'_>, message: String) {

@@ -13,7 +13,7 @@ use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
 
-use crate::check::{self, Secrets};
+use crate::check::{self, Author, Secrets};
 use crate::format::Format;
 use crate::samples::{TEXTS, texts_for};
 use crate::schema::{FragmentStep, JsonType, Members, Schema, Shape, compare};
@@ -177,7 +177,13 @@ fn validator(schema: &Schema) -> Validator {
 }
 
 fn accepts(schema: &Schema, document: &Value) -> Result<(), Vec<crate::Violation>> {
-    match check::check(schema, &NodePath::root(), document.clone(), Secrets::Plain) {
+    match check::check_by(
+        schema,
+        &NodePath::root(),
+        document.clone(),
+        Secrets::Plain,
+        Author::Appliance,
+    ) {
         Ok(_) => Ok(()),
         Err(violations) if violations.iter().all(|v| BEYOND.contains(&v.rule)) => Ok(()),
         Err(violations) => Err(violations),
@@ -216,8 +222,16 @@ fn what_is_accepted_is_left_in_a_canonical_form() {
             TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(200) });
         let outcome = runner.run(&grown(schema), |document| {
             let root = NodePath::root();
-            if let Ok(once) = check::check(schema, &root, document, Secrets::Plain) {
-                let twice = check::check(schema, &root, once.value.clone(), Secrets::Plain);
+            if let Ok(once) =
+                check::check_by(schema, &root, document, Secrets::Plain, Author::Appliance)
+            {
+                let twice = check::check_by(
+                    schema,
+                    &root,
+                    once.value.clone(),
+                    Secrets::Plain,
+                    Author::Appliance,
+                );
                 prop_assert_eq!(twice.as_ref(), Ok(&once));
                 for reference in &once.references {
                     let found = once.value.pointer(&reference.pointer).and_then(Value::as_str);

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::schema::{
     Condition, FragmentStep, JsonType, Members, Notes, Property, ReferenceRule, Schema, Shape,
-    Union,
+    Union, Unknown,
 };
 
 impl Schema {
@@ -185,7 +185,7 @@ fn members(rules: &Members, tag: Option<(&str, &str)>, others: bool, out: &mut M
     let mut properties: Map<String, Value> = rules
         .properties
         .iter()
-        .map(|property| (property.name.clone(), property.schema.to_json_schema()))
+        .map(|property| (property.name.clone(), property_schema(property)))
         .collect();
     let mut required: Vec<&str> = Vec::new();
     if let Some((name, value)) = tag {
@@ -195,7 +195,7 @@ fn members(rules: &Members, tag: Option<(&str, &str)>, others: bool, out: &mut M
     if !properties.is_empty() {
         out.insert("properties".into(), Value::Object(properties));
     }
-    if !rules.open {
+    if rules.unknown == Unknown::Refuse {
         out.insert("additionalProperties".into(), json!(false));
     }
     let wanted = |property: &&Property| property.required;
@@ -216,7 +216,7 @@ fn members(rules: &Members, tag: Option<(&str, &str)>, others: bool, out: &mut M
                 .map(|name| (name.to_owned(), json!(false)))
                 .collect();
             let mut none = Map::from_iter([("properties".to_owned(), Value::Object(off))]);
-            if rules.open {
+            if rules.unknown == Unknown::Keep {
                 // The switch, and the tag beside it.
                 none.insert("maxProperties".into(), json!(1 + usize::from(tag.is_some())));
             }
@@ -228,6 +228,15 @@ fn members(rules: &Members, tag: Option<(&str, &str)>, others: bool, out: &mut M
     if !required.is_empty() {
         out.insert("required".into(), json!(required));
     }
+}
+
+// What only the appliance sets counts for nothing in a request, and is described for answers.
+fn property_schema(property: &Property) -> Value {
+    let mut schema = property.schema.to_json_schema();
+    if let (Some(_), Value::Object(keywords)) = (property.read_only, &mut schema) {
+        keywords.insert("readOnly".into(), true.into());
+    }
+    schema
 }
 
 fn all_of(parts: Vec<Value>, out: &mut Map<String, Value>) {

@@ -8,6 +8,8 @@ use super::keywords::Place;
 use super::{Reader, Stated};
 use crate::check::{self, Secrets};
 use crate::endpoint::{EndpointData, EndpointKind, Example, Fidelity, Operations, Template};
+use crate::key_rule::KeyRule;
+use crate::rules;
 use crate::schema::{JsonType, Schema, Shape, Types};
 use crate::suggest;
 use crate::yaml::Member;
@@ -78,12 +80,14 @@ impl<'a> Reader<'a> {
                 "examples",
                 "operations",
                 "key",
+                "key_schema",
+                "unique",
                 "lifetime",
                 "exclusive",
                 "members",
             ],
             EndpointKind::Object | EndpointKind::Value => {
-                &["key", "lifetime", "exclusive", "members"]
+                &["key", "key_schema", "unique", "lifetime", "exclusive", "members"]
             }
             EndpointKind::Collection | EndpointKind::Member => &["default"],
         };
@@ -96,6 +100,7 @@ impl<'a> Reader<'a> {
     }
 
     fn body(&mut self, index: usize, fields: &Fields<'a>, endpoint: &mut EndpointData) {
+        self.keys(index, fields, endpoint);
         let before = self.faults.0.len();
         let opaque = endpoint.fidelity == Fidelity::Opaque;
         match fields.get("schema") {
@@ -115,6 +120,7 @@ impl<'a> Reader<'a> {
                 };
                 endpoint.schema = self.schema(index, &field.node, place);
                 endpoint.unique = unique_names(&endpoint.schema);
+                self.unique(index, fields, endpoint);
             }
             None if opaque => {}
             None => {
@@ -158,6 +164,7 @@ impl<'a> Reader<'a> {
                     continue;
                 }
             };
+            self.built_in_key(index, member.line, endpoint, &key);
             let what = format!("the member {key}");
             if let Some(template) = self.template(index, member, endpoint, &what) {
                 endpoint.members.push((key, template));
@@ -272,11 +279,77 @@ impl<'a> Reader<'a> {
             }
             Some(field) => endpoint.operations = self.operations(index, field, allowed),
         }
-        self.choice(index, fields, "key", &["uuid"]);
         let lifetime = self.choice(index, fields, "lifetime", &["referenced", "independent"]);
         endpoint.lifetime_referenced = lifetime == Some("referenced");
         if let Some(field) = fields.get("exclusive") {
             endpoint.exclusive = self.boolean(index, field);
+        }
+    }
+
+    // Who chooses keys, and what they must be.
+    fn keys(&mut self, index: usize, fields: &Fields<'a>, endpoint: &mut EndpointData) {
+        let names = KeyRule::ALL.map(KeyRule::name);
+        let rule = self.choice(index, fields, "key", &names).and_then(KeyRule::parse);
+        endpoint.key_rule = rule.unwrap_or_default();
+        let Some(field) = fields.get("key_schema") else { return };
+        if !endpoint.key_rule.may_be_given() {
+            let message = "`key_schema` says nothing where the appliance makes the keys";
+            let remedy = "remove it, or say `key: given` or `key: given-or-uuid`";
+            self.fault(index, field.line, message, remedy);
+        }
+        let schema = self.schema(index, &field.node, Place::Elsewhere);
+        if schema.types != Types::default().with(JsonType::String) {
+            self.fault(index, field.line, "a key is a text", "say `type: string`");
+        }
+        endpoint.key_schema = Some(schema);
+    }
+
+    // The keys of built-in members are such as a new member could have.
+    fn built_in_key(&mut self, index: usize, line: usize, endpoint: &EndpointData, key: &Key) {
+        let counted =
+            endpoint.key_rule != KeyRule::Sequence || config_tree::number_of(key).is_some();
+        let message = match &endpoint.key_schema {
+            _ if !counted => Some("must be a positive integer".to_owned()),
+            Some(schema) => {
+                let value = Value::String(key.as_str().to_owned());
+                let found = check::check(schema, &endpoint.path, value, Secrets::Plain);
+                found.err().and_then(|v| v.into_iter().next()).map(|v| v.message)
+            }
+            None => None,
+        };
+        if let Some(message) = message {
+            let message = format!("{:?} cannot be a key here: {message}", key.as_str());
+            self.fault(index, line, message, "choose another key");
+        }
+    }
+
+    // Values that together occur once in the collection.
+    fn unique(&mut self, index: usize, fields: &Fields<'a>, endpoint: &mut EndpointData) {
+        let Some(field) = fields.get("unique") else { return };
+        let remedy = "write a list of lists of members, such as `[[name], [folder, name], [a/b]]`";
+        let Some(groups) = field.node.as_list() else {
+            let message = format!("`unique` is {}", field.node.kind());
+            return self.fault(index, field.line, message, remedy);
+        };
+        for group in groups {
+            let members = group.as_list().unwrap_or_default();
+            let texts: Vec<&str> = members.iter().filter_map(|member| member.as_text()).collect();
+            if texts.is_empty() || texts.len() != members.len() {
+                self.fault(index, group.line, "this is not a list of members", remedy);
+                continue;
+            }
+            let pointers: Vec<String> = texts.iter().map(|text| format!("/{text}")).collect();
+            for (text, pointer) in texts.iter().zip(&pointers) {
+                if endpoint.schema.at(pointer).is_empty() {
+                    let message = format!("members of this collection have no `{text}`");
+                    self.fault(index, group.line, message, "name a member of the schema");
+                }
+            }
+            if endpoint.unique.contains(&pointers) {
+                self.fault(index, group.line, "this is stated twice", "remove one of them");
+            } else {
+                endpoint.unique.push(pointers);
+            }
         }
     }
 
@@ -347,7 +420,7 @@ fn take_mints(value: &mut Value, pointer: &mut String, found: &mut Vec<(String, 
     }
 }
 
-fn unique_names(schema: &Schema) -> Vec<String> {
+fn unique_names(schema: &Schema) -> Vec<Vec<String>> {
     let of = |members: &crate::schema::Members| {
         members.properties.iter().filter(|p| p.unique).map(|p| p.name.clone()).collect::<Vec<_>>()
     };
@@ -358,5 +431,5 @@ fn unique_names(schema: &Schema) -> Vec<String> {
     };
     names.sort();
     names.dedup();
-    names
+    names.iter().map(|name| vec![rules::pointer_to(name)]).collect()
 }

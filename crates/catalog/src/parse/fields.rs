@@ -6,10 +6,23 @@ use super::Reader;
 use crate::suggest;
 use crate::yaml::{self, Member};
 
-pub(super) const CATALOG_KEYWORDS: [&str; 8] =
-    ["name", "title", "description", "extends", "removed", "transactions", "appliance", "$defs"];
+pub(super) const CATALOG_KEYWORDS: [&str; 13] = [
+    "name",
+    "title",
+    "description",
+    "extends",
+    "removed",
+    "dialect",
+    "transactions",
+    "unknown_members",
+    "read_only_members",
+    "time_format",
+    "folders",
+    "appliance",
+    "$defs",
+];
 
-pub(super) const KEYWORDS: [&str; 13] = [
+pub(super) const KEYWORDS: [&str; 15] = [
     "kind",
     "title",
     "description",
@@ -20,6 +33,8 @@ pub(super) const KEYWORDS: [&str; 13] = [
     "examples",
     "operations",
     "key",
+    "key_schema",
+    "unique",
     "lifetime",
     "exclusive",
     "members",

@@ -12,8 +12,10 @@ use std::sync::Arc;
 use config_tree::{NodePath, Reference};
 
 use crate::endpoint::EndpointData;
+use crate::folders::Folders;
 use crate::layers::Layer;
-use crate::schema::{ReferenceRule, Schema};
+use crate::schema::{ReadOnly, ReferenceRule, Schema, Unknown};
+use crate::time_format::TimeFormat;
 use files::File;
 
 mod endpoint;
@@ -69,7 +71,10 @@ pub(crate) struct Parsed {
     pub(crate) name: String,
     pub(crate) title: String,
     pub(crate) description: String,
+    pub(crate) dialect: String,
     pub(crate) mode: &'static str,
+    pub(crate) time_format: TimeFormat,
+    pub(crate) folders: Option<Folders>,
     pub(crate) appliance: BTreeMap<String, String>,
     // Sorted by path; the root is the first.
     pub(crate) endpoints: Vec<EndpointData>,
@@ -88,6 +93,8 @@ pub(crate) fn parse(layers: Vec<Layer>) -> Result<Parsed, LoadError> {
         links: Vec::new(),
         stated: Vec::new(),
         defs: BTreeMap::new(),
+        unknown_members: None,
+        read_only_members: ReadOnly::default(),
     };
     let parsed = reader.catalog();
     let Reader { faults: Faults(mut faults), .. } = reader;
@@ -123,6 +130,9 @@ struct Reader<'a> {
     stated: Vec<Stated>,
     // The schemas under `$defs` that were asked for so far, by file and name.
     defs: BTreeMap<(usize, &'a str), Def>,
+    // What becomes of unknown members where a schema does not say it.
+    unknown_members: Option<Unknown>,
+    read_only_members: ReadOnly,
 }
 
 /// A reference in a body of a fresh appliance.
@@ -168,15 +178,23 @@ impl<'a> Reader<'a> {
             name: String::new(),
             title: String::new(),
             description: String::new(),
+            dialect: "sps".to_owned(),
             mode: "exclusive",
+            time_format: TimeFormat::default(),
+            folders: None,
             appliance: BTreeMap::new(),
             endpoints: Vec::new(),
         };
         let files = self.files;
         for (index, file) in files.iter().enumerate() {
+            // It says what the other files need not repeat, so it is read before them.
             if file.name == CATALOG_FILE {
                 self.catalog_file(index, &mut parsed);
-            } else if let Some(path) = self.path_of(index)
+            }
+        }
+        for (index, file) in files.iter().enumerate() {
+            if file.name != CATALOG_FILE
+                && let Some(path) = self.path_of(index)
                 && let Some(endpoint) = self.endpoint(index, path)
             {
                 parsed.endpoints.push(endpoint);

@@ -284,6 +284,70 @@ fn each_fault_of_a_file_has_its_line_and_sentence() {
 }
 
 #[test]
+fn each_fault_of_keys_unique_values_and_policies_has_its_line_and_sentence() {
+    let of = |lines: &str| {
+        let head = "kind: collection\ntitle: C\noperations: [create]\nschema:\n  type: object\n  additionalProperties: drop\n  properties:\n    n: {type: string}\n";
+        faults(&[CATALOG, ("c.yaml", &format!("{head}{lines}\n"))])
+    };
+    for (lines, expected) in [
+        ("key: sequence\nunique: [[n]]", &[][..]),
+        ("key: given\nkey_schema: {type: string, maxLength: 3}\nmembers: {abc: {}}", &[][..]),
+        ("key: seqence", &["c.yaml:9 `key` cannot be \"seqence\"; did you mean `sequence`?"]),
+        (
+            "key_schema: {type: string}",
+            &["c.yaml:9 `key_schema` says nothing where the appliance makes the keys"],
+        ),
+        ("key: given\nkey_schema: {type: integer}", &["c.yaml:10 a key is a text"]),
+        (
+            "key: sequence\nmembers: {first: {}}",
+            &["c.yaml:10 \"first\" cannot be a key here: must be a positive integer"],
+        ),
+        (
+            "key: given\nkey_schema: {type: string, maxLength: 3}\nmembers: {abcd: {}}",
+            &["c.yaml:11 \"abcd\" cannot be a key here: the body must have at most 3 characters"],
+        ),
+        ("unique: n", &["c.yaml:9 `unique` is a text"]),
+        ("unique: [n]", &["c.yaml:9 this is not a list of members"]),
+        ("unique: [[m]]", &["c.yaml:9 members of this collection have no `m`"]),
+        ("unique: [[n], [n]]", &["c.yaml:9 this is stated twice"]),
+    ] {
+        assert_eq!(of(lines), expected, "{lines}");
+    }
+    for (lines, expected) in [
+        ("dialect: other\nunknown_members: drop\nread_only_members: refuse", &[][..]),
+        ("dialect: My API", &["catalog.yaml:3 `dialect` is not the name of an API"]),
+        (
+            "unknown_members: dorp",
+            &["catalog.yaml:3 `unknown_members` cannot be \"dorp\"; did you mean `drop`?"],
+        ),
+        ("read_only_members: keep", &["catalog.yaml:3 `read_only_members` cannot be \"keep\""]),
+        ("time_format: iso", &["catalog.yaml:3 `time_format` cannot be \"iso\""]),
+        ("folders: {parents: {a: b}}", &["catalog.yaml:3 the folders have no root"]),
+        (
+            "folders: {root: r, parents: {a: b, b: a}}",
+            &["catalog.yaml:3 the folder \"a\" lies in itself"],
+        ),
+        ("folders: {root: r, top: x}", &["catalog.yaml:3 `top` says nothing about folders"]),
+    ] {
+        let text = format!("{}{lines}\n", CATALOG.1);
+        assert_eq!(faults(&[("catalog.yaml", &text)]), expected, "{lines}");
+    }
+    for (schema, expected) in [
+        (
+            "additionalProperties: maybe\nproperties: {}",
+            &["it.yaml:5 `additionalProperties` is a text"][..],
+        ),
+        (
+            "additionalProperties: false\nproperties:\n  a: {type: string, x-derived: created}",
+            &["it.yaml:7 `x-derived` has no meaning here"],
+        ),
+        ("readOnly: true", &["it.yaml:5 `readOnly` is said of a property, and this is none"]),
+    ] {
+        assert_eq!(faults_of_schema(schema), expected, "{schema}");
+    }
+}
+
+#[test]
 fn defaults_and_examples_are_held_to_the_schema_line_by_line() {
     let file = "kind: object
 title: A
@@ -360,7 +424,7 @@ fn the_report_reads_as_a_list() {
         "the catalog has 3 faults\n\
          a.yaml:1: `title` is missing; add it\n\
          a.yaml:1: this is a folder, but `a/` has no files; add its children, or remove it\n\
-         a.yaml:2: unknown keyword `titel`; did you mean `title`?; use one of kind, title, description, fidelity, source, schema, default, examples, operations, key, lifetime, exclusive, members"
+         a.yaml:2: unknown keyword `titel`; did you mean `title`?; use one of kind, title, description, fidelity, source, schema, default, examples, operations, key, key_schema, unique, lifetime, exclusive, members"
     );
 }
 

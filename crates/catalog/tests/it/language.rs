@@ -469,7 +469,7 @@ fn faults_of_both_catalogs_are_told_with_their_files() {
             "catalog.yaml:4: there is nothing to remove at this path; did you mean `/f`?; write a list of paths of the catalog that this one extends",
             "f/b.yaml:1: `schema` is missing; add it, or say `fidelity: opaque` to accept any object",
             "f/b.yaml:1: `title` is missing; add it",
-            "f/b.yaml:2: unknown keyword `titel`; did you mean `title`?; use one of kind, title, description, fidelity, source, schema, default, examples, operations, key, lifetime, exclusive, members",
+            "f/b.yaml:2: unknown keyword `titel`; did you mean `title`?; use one of kind, title, description, fidelity, source, schema, default, examples, operations, key, key_schema, unique, lifetime, exclusive, members",
         ]
     );
 }

@@ -7,3 +7,4 @@ mod language;
 mod references;
 mod sps_6_2;
 mod support;
+mod words;

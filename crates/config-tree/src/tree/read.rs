@@ -117,11 +117,21 @@ impl Tree {
         pointer: &str,
         value: &Value,
     ) -> impl Iterator<Item = &'a Key> + use<'a> {
+        self.holders_of(collection, &[pointer], std::slice::from_ref(value))
+    }
+
+    /// The same for several values together, by pointers that are one index of the collection.
+    pub fn holders_of<'a>(
+        &'a self,
+        collection: &NodePath,
+        pointers: &[&str],
+        values: &[Value],
+    ) -> impl Iterator<Item = &'a Key> + use<'a> {
         let found = match find(&self.root, collection.segments()) {
             Some(Found::Slot(Slot::Collection(collection))) => Some(collection),
             _ => None,
         };
-        found.map(|collection| collection.holders(pointer, value)).into_iter().flatten()
+        found.map(|collection| collection.holders(pointers, values)).into_iter().flatten()
     }
 
     /// The highest number that was ever the key of a member of a collection, whether that member

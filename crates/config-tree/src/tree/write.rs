@@ -38,7 +38,20 @@ impl Tree {
         path: &NodePath,
         pointers: &[String],
     ) -> Result<(), TreeError> {
-        self.skeleton_create(path, Slot::Collection(Collection::indexed_by(pointers)))
+        let indexes: Vec<Vec<String>> = pointers.iter().map(|one| vec![one.clone()]).collect();
+        self.collection_create_indexed_by(path, &indexes)
+    }
+
+    /// The same with indexes of several pointers each: see [`Tree::holders_of`].
+    ///
+    /// # Errors
+    /// The parent must be a folder that has no such child.
+    pub fn collection_create_indexed_by(
+        &mut self,
+        path: &NodePath,
+        indexes: &[Vec<String>],
+    ) -> Result<(), TreeError> {
+        self.skeleton_create(path, Slot::Collection(Collection::indexed_by(indexes)))
     }
 
     fn skeleton_create(&mut self, path: &NodePath, slot: Slot) -> Result<(), TreeError> {

@@ -10,6 +10,7 @@
 //! in `checkpoint_read.rs`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, BufWriter, ErrorKind, Write};
@@ -223,6 +224,9 @@ pub(super) struct Header<'a> {
     pub(super) number: u64,
     pub(super) chain: Cow<'a, str>,
     pub(super) digest: Cow<'a, str>,
+    /// The highest number that was ever a key, for each collection that counts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) sequences: BTreeMap<String, u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -294,6 +298,7 @@ pub(super) fn write_lines<W: Write>(
         number: number.get(),
         chain: chain.to_string().into(),
         digest: tree.digest().to_string().into(),
+        sequences: tree.sequences().into_iter().map(|(path, n)| (path.to_string(), n)).collect(),
     };
     out.line(&mut buffer, &header)?;
     for (path, body) in tree.walk() {

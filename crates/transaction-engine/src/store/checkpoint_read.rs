@@ -29,8 +29,8 @@ pub(super) fn read_lines<R: BufRead>(
     skeleton: &Tree,
 ) -> Result<Checkpoint, Problem> {
     let mut lines = Lines::new(input);
-    let (chain, digest) = read_header(&mut lines, number)?;
-    let tree = thread::scope(|scope| {
+    let Place { chain, digest, sequences } = read_header(&mut lines, number)?;
+    let mut tree = thread::scope(|scope| {
         let mut planting = Planting::on(skeleton);
         let mut parsing = VecDeque::new();
         while let Some(block) = lines.block()? {
@@ -47,6 +47,9 @@ pub(super) fn read_lines<R: BufRead>(
     if tree.digest() != digest {
         return Err(Problem::Damaged("its bodies do not add up to its digest".into()));
     }
+    for (path, number) in sequences {
+        tree.sequence_raise(&path, number).map_err(|_| Problem::NoPlace(path.clone()))?;
+    }
     Ok(Checkpoint { number, chain, tree })
 }
 
@@ -56,17 +59,21 @@ pub(super) fn check_lines<R: BufRead>(
     number: RevisionNumber,
 ) -> Result<(Hash, TreeDigest), Problem> {
     let mut lines = Lines::new(input);
-    let place = read_header(&mut lines, number)?;
+    let Place { chain, digest, sequences: _ } = read_header(&mut lines, number)?;
     while let Some(block) = lines.block()? {
         block.lines().try_for_each(|(count, line)| parse(count, line).map(drop))?;
     }
-    Ok(place)
+    Ok((chain, digest))
 }
 
-fn read_header<R: BufRead>(
-    lines: &mut Lines<R>,
-    number: RevisionNumber,
-) -> Result<(Hash, TreeDigest), Problem> {
+/// What the first line says.
+struct Place {
+    chain: Hash,
+    digest: TreeDigest,
+    sequences: Vec<(NodePath, u64)>,
+}
+
+fn read_header<R: BufRead>(lines: &mut Lines<R>, number: RevisionNumber) -> Result<Place, Problem> {
     let line = lines.header()?;
     let header: Header<'_> =
         serde_json::from_slice(&line).map_err(|error| Problem::in_line(1, error))?;
@@ -79,7 +86,13 @@ fn read_header<R: BufRead>(
     let chain = Hash::from_hex(header.chain.as_bytes());
     let chain = chain.map_err(|_| Problem::in_line(1, "the chain hash is no hash"))?;
     let digest = TreeDigest::from_hex(&header.digest);
-    Ok((chain, digest.ok_or_else(|| Problem::in_line(1, "the digest is no digest"))?))
+    let digest = digest.ok_or_else(|| Problem::in_line(1, "the digest is no digest"))?;
+    let sequence = |(path, number): (&String, &u64)| {
+        let path = parse_path(path).map_err(|what| Problem::in_line(1, what))?;
+        Ok((path, *number))
+    };
+    let sequences = header.sequences.iter().map(sequence).collect::<Result<_, Problem>>()?;
+    Ok(Place { chain, digest, sequences })
 }
 
 fn parse(count: usize, line: &[u8]) -> Result<Line<'_>, Problem> {
@@ -340,6 +353,27 @@ mod tests {
             Err(Problem::Format(_) | Problem::Io(_)) => panic!("of another kind"),
             Ok(_) => panic!("it was read"),
         }
+    }
+
+    #[test]
+    fn the_highest_number_of_a_deleted_member_is_kept() {
+        let mut tree = skeleton();
+        for key in ["3", "9"] {
+            let at = path("/f/c").join(&Key::parse(key).unwrap());
+            tree.object_create(&at, Body::new(&json!(1), Vec::new()), None).unwrap();
+        }
+        tree.object_delete(&path("/f/c/9")).unwrap();
+        let text = checkpoint_of(NUMBER, [1; 32], &tree).unwrap();
+        let found = read_lines(&*text, NUMBER, &skeleton()).ok().unwrap().tree;
+        assert_eq!((found.sequence(&path("/f/c")), found.sequence(&path("/a"))), (9, 0));
+        assert_eq!(found.digest(), tree.digest());
+        // As an older Boxwood wrote it.
+        let text = String::from_utf8(text).unwrap();
+        let lines = text.replace(",\"sequences\":{\"/f/c\":9}", "");
+        assert_ne!(lines, text);
+        let body: Vec<String> = lines.split_inclusive('\n').map(str::to_owned).collect();
+        let old = read(&body[..body.len() - 1]).ok().unwrap().tree;
+        assert_eq!((old.sequence(&path("/f/c")), old.digest()), (3, tree.digest()));
     }
 
     #[test]

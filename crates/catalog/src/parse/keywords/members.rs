@@ -7,9 +7,11 @@ use config_tree::NodePath;
 use super::{Keywords, PROPERTY_KEYWORDS, Place};
 use crate::check::{self, Secrets};
 use crate::parse::Reader;
-use crate::schema::{Condition, Identity, JsonType, Members, Property, Types};
+use crate::schema::{
+    Condition, Derived, Identity, JsonType, Members, Property, ReadOnly, Types, Unknown,
+};
 use crate::suggest;
-use crate::yaml::{Member, Node};
+use crate::yaml::{Data, Member, Node};
 
 impl<'a> Reader<'a> {
     pub(super) fn members(
@@ -32,7 +34,7 @@ impl<'a> Reader<'a> {
             members.properties.sort_by(|a, b| a.name.cmp(&b.name));
             members.properties.dedup_by(|a, b| a.name == b.name);
         }
-        members.open = self.openness(file, keywords, closed);
+        members.unknown = self.unknown(file, keywords, closed);
         for (line, name) in self.names(file, keywords, "required") {
             match members.properties.iter_mut().find(|property| property.name == name) {
                 Some(property) => property.required = true,
@@ -66,18 +68,61 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn openness(&mut self, file: usize, keywords: &Keywords<'a>, closed: bool) -> bool {
-        match keywords.get("additionalProperties") {
-            Some(_) => self.flag(file, keywords, "additionalProperties"),
-            None if closed => false,
-            None => {
+    fn unknown(&mut self, file: usize, keywords: &Keywords<'a>, closed: bool) -> Unknown {
+        let Some(member) = keywords.get("additionalProperties") else {
+            if let Some(unknown) = self.unknown_members {
+                return unknown;
+            }
+            if !closed {
                 let message = "the members are listed, but not whether others may stand there";
                 let remedy =
                     "add `additionalProperties: false` to refuse unknown members, or `true`";
                 self.fault(file, keywords.line, message, remedy);
-                false
+            }
+            return Unknown::Refuse;
+        };
+        match &member.node.data {
+            Data::Bool(true) => Unknown::Keep,
+            Data::Bool(false) => Unknown::Refuse,
+            Data::Text(word) if word == "drop" => Unknown::Drop,
+            _ => {
+                let message = format!("`{}` is {}", member.name, member.node.kind());
+                self.fault(file, member.line, message, "write true, false or drop");
+                Unknown::Refuse
             }
         }
+    }
+
+    // Members that only the appliance sets, and where it takes them from.
+    fn read_only(
+        &mut self,
+        file: usize,
+        member: &'a Member,
+        at_top: bool,
+    ) -> (Option<ReadOnly>, Option<Derived>) {
+        let stated = member.node.member("readOnly");
+        let mut read_only = stated.is_some_and(|stated| self.boolean(file, stated));
+        let mut derived = None;
+        if let Some(source) = member.node.member("x-derived") {
+            let text = self.text_of(file, source).unwrap_or_default();
+            derived = Derived::parse(text);
+            if derived.is_none() {
+                let near = suggest::hint(text, Derived::NAMES);
+                let message = format!("`x-derived` cannot be {text:?}{near}");
+                let remedy = format!("use one of {}", Derived::NAMES.join(", "));
+                self.fault(file, source.line, message, remedy);
+            }
+            if !at_top {
+                let remedy = "use it for top members of a collection's schema";
+                self.fault(file, source.line, "`x-derived` has no meaning here", remedy);
+            }
+            if let Some(stated) = stated.filter(|_| !read_only) {
+                let message = "a derived member is always set by the appliance";
+                self.fault(file, stated.line, message, "remove `readOnly`");
+            }
+            read_only = true;
+        }
+        (read_only.then_some(self.read_only_members), derived)
     }
 
     fn property(&mut self, file: usize, member: &'a Member, at_top: bool) -> Property {
@@ -97,8 +142,11 @@ impl<'a> Reader<'a> {
             let message = format!("`{}` can never be null", member.name);
             self.fault(file, member.line, message, "add `\"null\"` to its `type`");
         }
+        let (read_only, derived) = self.read_only(file, member, at_top);
         Property {
             name: member.name.clone(),
+            read_only,
+            derived,
             required: false,
             unique: unique.is_some_and(|unique| self.boolean(file, unique)),
             null_when,

@@ -51,8 +51,8 @@ const KEYWORDS: &[(&str, Speaks)] = &[
 ];
 
 // What is said of a property and not of its value, so that it may stand beside `$ref`.
-const PROPERTY_KEYWORDS: [&str; 4] =
-    ["x-null-when", "x-required-when", "x-absent-when", "x-unique"];
+const PROPERTY_KEYWORDS: [&str; 6] =
+    ["x-null-when", "x-required-when", "x-absent-when", "x-unique", "readOnly", "x-derived"];
 
 const NOTES: [&str; 4] = ["title", "description", "default", "examples"];
 

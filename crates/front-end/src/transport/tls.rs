@@ -131,6 +131,12 @@ impl CertificateSlot {
         self.pair.load().is_some()
     }
 
+    /// The certificate that is shown, in DER; `None` while the slot is empty.
+    pub fn certificate(&self) -> Option<Vec<u8>> {
+        let pair = self.pair.load();
+        pair.as_ref()?.cert.first().map(|certificate| certificate.to_vec())
+    }
+
     /// Whether this pair could be [`set`](Self::set), without setting it.
     pub fn check(certificate_pem: &str, private_key_pem: &str) -> Result<(), TlsError> {
         checked_pair(certificate_pem, private_key_pem).map(drop)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use config_tree::{Body, Change, Key, NodePath, Reference, Tree};
+use config_tree::{Body, Change, Key, NodePath, Reference, Referrer, Tree};
 use serde_json::Value;
 
 use crate::check::{self, Author, Checked, Secrets, Trail};
@@ -12,6 +12,7 @@ use crate::embedded;
 use crate::endpoint::{Endpoint, EndpointData, EndpointKind, Template};
 use crate::factory;
 use crate::folders::Folders;
+use crate::follow_up::{self, FollowUp};
 use crate::keys;
 use crate::layers::{self, Layers};
 use crate::parse::{self, LoadError, Parsed};
@@ -396,6 +397,39 @@ impl Catalog {
             check::secrets(endpoint.schema(), value, &Trail::ROOT, &mut found);
         }
         found
+    }
+
+    /// Who refers to a member, by its key or by its name.
+    #[must_use]
+    pub fn referrers(&self, tree: &Tree, path: &NodePath) -> Vec<Referrer> {
+        follow_up::referrers(self, tree, path)
+    }
+
+    /// What has to change with the deletion of a member from this tree, in an order in which it
+    /// can be done, before the deletion itself.
+    ///
+    /// # Errors
+    /// Those that refer to the member and do not let it go.
+    pub fn after_delete(
+        &self,
+        tree: &Tree,
+        path: &NodePath,
+    ) -> Result<Vec<FollowUp>, Vec<Referrer>> {
+        follow_up::after_delete(self, tree, path)
+    }
+
+    /// What has to change where a member of this tree gets another body, and with it perhaps
+    /// another name.
+    ///
+    /// # Errors
+    /// Those that refer to the member by its name and do not let it have another one.
+    pub fn after_replace(
+        &self,
+        tree: &Tree,
+        path: &NodePath,
+        body: &Body,
+    ) -> Result<Vec<FollowUp>, Vec<Referrer>> {
+        follow_up::after_replace(self, tree, path, body)
     }
 
     /// Members that live only as long as something refers to them, and that these changes left

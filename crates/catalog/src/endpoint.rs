@@ -7,7 +7,8 @@ use config_tree::{Key, NodePath, Reference};
 use serde_json::Value;
 
 use crate::key_rule::KeyRule;
-use crate::schema::{JsonType, Schema, Types};
+use crate::rules::pointer_to;
+use crate::schema::{ByName, JsonType, Schema, Types};
 
 /// What stands at a path.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -317,6 +318,8 @@ pub(crate) struct EndpointData {
     pub(crate) key_schema: Option<Arc<Schema>>,
     // JSON Pointers to values that together occur once in the collection.
     pub(crate) unique: Vec<Vec<String>>,
+    // Members by whose values references name members of this collection.
+    pub(crate) named_by: Vec<String>,
     // In the order of the file, each key once.
     pub(crate) members: Vec<(Key, Template)>,
 }
@@ -352,8 +355,19 @@ impl EndpointData {
             key_rule: KeyRule::default(),
             key_schema: None,
             unique: Vec::new(),
+            named_by: Vec::new(),
             members: Vec::new(),
         }
+    }
+
+    /// The unique values among which a name is looked up, in the order of their index.
+    pub(crate) fn index_of(&self, by: &ByName) -> Option<&[String]> {
+        let wanted: Vec<String> =
+            by.within.iter().chain([&by.member]).map(|name| pointer_to(name)).collect();
+        let same = |group: &&Vec<String>| {
+            group.len() == wanted.len() && wanted.iter().all(|pointer| group.contains(pointer))
+        };
+        self.unique.iter().find(same).map(Vec::as_slice)
     }
 
     /// A built-in member.

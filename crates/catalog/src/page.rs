@@ -235,6 +235,9 @@ fn kind(schema: &Schema) -> String {
 
 fn reference_kind(reference: &ReferenceRule) -> String {
     let collection = &reference.collection;
+    if let Some(by) = &reference.by {
+        return format!("reference to a member of `{collection}` by its `{}`", by.member);
+    }
     if reference.fragment.is_empty() {
         return format!("reference to a member of `{collection}`");
     }

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::catalog::{Catalog, no_endpoint};
 use crate::check::{self, Secrets, pointer_shown};
 use crate::endpoint::EndpointKind;
+use crate::follow_up;
 use crate::schema::{ReferenceRule, SecretRule};
 use crate::violation::{Layer, Violation, rule};
 
@@ -44,7 +45,13 @@ pub(crate) fn reference(
         let message = format!("{shown} names {what} of {collection} that does not exist");
         say(rule::REFERENCE_TARGET, message)
     };
-    let Some(body) = tree.body(target) else { return lost("a member") };
+    if let Some(rule) = rules.iter().find(|rule| rule.by.is_some() && rule.leads_to(target)) {
+        return by_name(catalog, tree, path, reference, rule);
+    }
+    let may_dangle = rules.iter().any(|rule| !rule.must_exist && rule.leads_to(target));
+    let Some(body) = tree.body(target) else {
+        return if may_dangle { None } else { lost("a member") };
+    };
     if fragment.as_deref().is_some_and(|part| !has_part(&body.value(), part)) {
         return lost("a part of a member");
     }
@@ -71,6 +78,25 @@ pub(crate) fn reference(
             say(rule::REFERENCE_TARGET, message)
         }
     }
+}
+
+// A reference by name is looked at when its body is in the tree, which says in which folder.
+fn by_name(
+    catalog: &Catalog,
+    tree: &Tree,
+    path: &NodePath,
+    reference: &Reference,
+    rule: &ReferenceRule,
+) -> Option<Violation> {
+    let body = tree.body(path)?;
+    let name = body.value_at(&reference.pointer)?;
+    if !rule.must_exist || follow_up::resolve(catalog, tree, rule, body, &name).is_some() {
+        return None;
+    }
+    let collection = &rule.collection;
+    let shown = pointer_shown(&reference.pointer);
+    let message = format!("{shown} names a member of {collection} that does not exist");
+    Some(violation(path, &reference.pointer, rule::REFERENCE_TARGET, message))
 }
 
 /// Whether a body has a part, named by the steps to it.
@@ -203,18 +229,21 @@ impl Touched {
                 self.bodies.insert(path.clone());
                 self.values(catalog, path, after);
             }
-            Change::Replace { path, after, .. } => {
+            Change::Replace { path, before, after } => {
                 self.bodies.insert(path.clone());
                 self.retargeted.insert(path.clone());
+                self.retargeted.extend(follow_up::names(catalog, path, before));
                 self.values(catalog, path, after);
             }
-            Change::Delete { path, .. } if after.body(path).is_none() => {
+            Change::Delete { path, before, .. } if after.body(path).is_none() => {
                 self.missing.insert(path.clone());
                 self.retargeted.insert(path.clone());
+                self.retargeted.extend(follow_up::names(catalog, path, before));
             }
             // Deleted and made anew: the other change says what it became.
-            Change::Delete { path, .. } => {
+            Change::Delete { path, before, .. } => {
                 self.retargeted.insert(path.clone());
+                self.retargeted.extend(follow_up::names(catalog, path, before));
             }
             Change::Reorder { .. } => {}
         }

@@ -157,6 +157,64 @@ pub(crate) struct ReferenceRule {
     /// The way into the member's body to the part that is named; empty where the whole member is.
     pub(crate) fragment: Vec<FragmentStep>,
     pub(crate) secret: Option<SecretRule>,
+    /// Set where the text is not a key but what the target holds at a member of its own.
+    pub(crate) by: Option<ByName>,
+    /// Whether a body may not name what does not exist.
+    pub(crate) must_exist: bool,
+    pub(crate) on_delete: OnDelete,
+    pub(crate) on_rename: OnRename,
+}
+
+/// How a reference names its target.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct ByName {
+    /// The member of the target that holds the name.
+    pub(crate) member: String,
+    /// The member of both bodies that says in which folder they are, where names are looked up in
+    /// the referrer's folder and those around it.
+    pub(crate) within: Option<String>,
+}
+
+/// What a reference does when its target is deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum OnDelete {
+    /// The target cannot be deleted.
+    #[default]
+    Refuse,
+    /// The item is removed from its list.
+    Drop,
+    Null,
+    /// The body that refers is deleted, too.
+    Cascade,
+    /// It stays, and names nothing.
+    Keep,
+}
+
+/// What a reference by name does when its target gets another name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum OnRename {
+    #[default]
+    Rewrite,
+    Refuse,
+    Keep,
+}
+
+impl OnDelete {
+    pub(crate) const NAMES: [&str; 5] = ["refuse", "drop", "null", "cascade", "keep"];
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        let all = [Self::Refuse, Self::Drop, Self::Null, Self::Cascade, Self::Keep];
+        Self::NAMES.iter().position(|known| *known == name).map(|at| all[at])
+    }
+}
+
+impl OnRename {
+    pub(crate) const NAMES: [&str; 3] = ["rewrite", "refuse", "keep"];
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        let all = [Self::Rewrite, Self::Refuse, Self::Keep];
+        Self::NAMES.iter().position(|known| *known == name).map(|at| all[at])
+    }
 }
 
 /// One step of the way into a body.
@@ -336,7 +394,39 @@ impl FragmentStep {
     }
 }
 
+/// The path under which a tree keeps what refers to a name: two steps below the collection, where
+/// no node can stand. `None` if the name is empty or too long.
+pub(crate) fn named(collection: &NodePath, member: &str, name: &str) -> Option<NodePath> {
+    let mut key = String::with_capacity(name.len());
+    for c in name.chars() {
+        if c.is_control() || matches!(c, '%' | '/' | '@') {
+            let mut bytes = [0; 4];
+            c.encode_utf8(&mut bytes).bytes().for_each(|b| key.push_str(&format!("%{b:02X}")));
+        } else {
+            key.push(c);
+        }
+    }
+    if key == "." || key == ".." {
+        key = key.replace('.', "%2E");
+    }
+    let member = Key::parse(&format!("={member}")).ok()?;
+    Some(collection.join(&member).join(&Key::parse(&key).ok()?))
+}
+
 impl ReferenceRule {
+    /// Whether a reference to this target can come from this rule.
+    pub(crate) fn leads_to(&self, target: &NodePath) -> bool {
+        match (&self.by, target.parent()) {
+            (None, Some(parent)) => parent == self.collection,
+            (Some(by), Some(parent)) => {
+                parent.parent().as_ref() == Some(&self.collection)
+                    && parent.key().and_then(|key| key.as_str().strip_prefix('='))
+                        == Some(&by.member)
+            }
+            (_, None) => false,
+        }
+    }
+
     /// The member and the part of it that a key names: `nic1.interfaces.a` is the part
     /// `interfaces/a` of `nic1`. `None` if it is no such key.
     pub(crate) fn resolve(&self, text: &str) -> Option<(Key, Option<String>)> {

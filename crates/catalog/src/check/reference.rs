@@ -4,7 +4,7 @@ use config_tree::Reference;
 use serde_json::Value;
 
 use super::{Checker, Trail};
-use crate::schema::{FragmentStep, JsonType, ReferenceRule, Schema};
+use crate::schema::{ByName, FragmentStep, JsonType, ReferenceRule, Schema, named};
 use crate::violation::rule;
 
 impl Checker<'_> {
@@ -18,6 +18,9 @@ impl Checker<'_> {
         if value.is_null() && schema.types.admits(JsonType::Null) {
             return;
         }
+        if let Some(by) = &reference.by {
+            return self.by_name(schema, reference, by, value, at);
+        }
         let found = reference_key(value).and_then(|text| Some((reference.resolve(text)?, text)));
         let Some(((key, fragment), text)) = found else {
             let null = if schema.types.admits(JsonType::Null) { ", or null" } else { "" };
@@ -28,6 +31,40 @@ impl Checker<'_> {
         let target = reference.collection.join(&key);
         *value = Value::String(text.to_owned());
         self.references.push(Reference { pointer: at.pointer(), target, fragment });
+    }
+
+    // What a name means depends on the tree, so the reference is kept under the name.
+    fn by_name(
+        &mut self,
+        schema: &Schema,
+        reference: &ReferenceRule,
+        by: &ByName,
+        value: &Value,
+        at: &Trail<'_>,
+    ) {
+        let name = value.as_str();
+        if let Some(text) = name {
+            self.text(schema, text, at);
+        }
+        // An empty text is the usual way to say that there is no reference.
+        if name == Some("") && !reference.must_exist {
+            return;
+        }
+        match name.and_then(|name| named(&reference.collection, &by.member, name)) {
+            Some(target) => {
+                self.references.push(Reference { pointer: at.pointer(), target, fragment: None });
+            }
+            None => {
+                let null = if schema.types.admits(JsonType::Null) { ", or null" } else { "" };
+                let collection = &reference.collection;
+                let message = format!(
+                    "{} must be the `{}` of a member of {collection}{null}",
+                    at.shown(),
+                    by.member,
+                );
+                self.say(rule::REFERENCE_FORM, at, message);
+            }
+        }
     }
 }
 

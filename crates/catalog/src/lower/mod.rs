@@ -121,6 +121,15 @@ fn notes(notes: &Notes, out: &mut Map<String, Value>) {
 
 // A key, or the embedded form in which answers show it.
 fn reference_forms(reference: &ReferenceRule, null: bool) -> Map<String, Value> {
+    if let Some(by) = &reference.by {
+        let mut name = Map::new();
+        let types = if null { json!(["string", "null"]) } else { json!("string") };
+        name.insert("type".into(), types);
+        let collection = &reference.collection;
+        let text = format!("the `{}` of a member of {collection}", by.member);
+        name.insert("description".into(), text.into());
+        return name;
+    }
     let mut key = json!({
         "type": "string",
         "format": "node-key",

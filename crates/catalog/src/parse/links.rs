@@ -8,7 +8,7 @@ use super::{Link, Reader, Stated};
 use crate::endpoint::{EndpointData, EndpointKind, Fidelity, Template};
 use crate::factory;
 use crate::rules;
-use crate::schema::{FragmentStep, Schema, Shape};
+use crate::schema::{ByName, FragmentStep, Schema, Shape};
 use crate::suggest;
 
 impl Reader<'_> {
@@ -100,7 +100,13 @@ impl Reader<'_> {
     }
 
     // Each reference names a collection, and a secret that its members have.
-    pub(super) fn links(&mut self, endpoints: &[EndpointData]) {
+    // Gives what members are called by, for each collection.
+    pub(super) fn links(
+        &mut self,
+        endpoints: &[EndpointData],
+        folders: bool,
+    ) -> Vec<(NodePath, String)> {
+        let mut names = Vec::new();
         for Link { file, line, rule } in std::mem::take(&mut self.links) {
             let target = endpoints
                 .binary_search_by(|endpoint| endpoint.path.cmp(&rule.collection))
@@ -119,6 +125,10 @@ impl Reader<'_> {
                 self.fault(file, line, message, "name a collection of this catalog");
                 continue;
             };
+            if let Some(by) = &rule.by {
+                self.named_target(file, line, target, by, folders);
+                names.push((rule.collection.clone(), by.member.clone()));
+            }
             if let Some(secret) = &rule.secret
                 && !has_secret(&target.schema, &secret.member)
             {
@@ -138,6 +148,34 @@ impl Reader<'_> {
                 let remedy = "write the names of members, and `*` for the keys of an ordered map";
                 self.fault(file, line, message, remedy);
             }
+        }
+        names
+    }
+
+    // A name means one member, and is found without looking at all.
+    fn named_target(
+        &mut self,
+        file: usize,
+        line: usize,
+        target: &EndpointData,
+        by: &ByName,
+        folders: bool,
+    ) {
+        let path = &target.path;
+        if target.index_of(by).is_none() {
+            let names: Vec<&str> =
+                by.within.iter().chain([&by.member]).map(String::as_str).collect();
+            let message = format!("members of {path} are not unique by {}", names.join(" and "));
+            let remedy = format!("say `unique: [[{}]]` there", names.join(", "));
+            self.fault(file, line, message, remedy);
+        }
+        if by.within.is_some() && !folders {
+            let message = "`within` needs a tree of folders";
+            self.fault(file, line, message, "state `folders` in catalog.yaml");
+        }
+        if target.lifetime_referenced || target.exclusive {
+            let message = format!("the members of {path} are kept by references to their keys");
+            self.fault(file, line, message, "refer to them by key");
         }
     }
 }

@@ -211,7 +211,13 @@ impl<'a> Reader<'a> {
         parsed.endpoints.push(root);
         parsed.endpoints.sort_by(|a, b| a.path.cmp(&b.path));
         self.folders(&parsed.endpoints);
-        self.links(&parsed.endpoints);
+        let folders = parsed.folders.is_some();
+        for (collection, member) in self.links(&parsed.endpoints, folders) {
+            let target = parsed.endpoints.iter_mut().find(|endpoint| endpoint.path == collection);
+            if let Some(target) = target.filter(|target| !target.named_by.contains(&member)) {
+                target.named_by.push(member);
+            }
+        }
         self.stated_targets(&parsed.endpoints);
         self.circles(&parsed.endpoints);
         parsed

@@ -348,6 +348,46 @@ fn each_fault_of_keys_unique_values_and_policies_has_its_line_and_sentence() {
 }
 
 #[test]
+fn each_fault_of_what_a_reference_does_has_its_line_and_sentence() {
+    for (reference, expected) in [
+        ("collection: /named, by: n, must_exist: false, on_delete: keep", &[][..]),
+        ("collection: /passwords, by: n", &["members of /passwords are not unique by n"]),
+        (
+            "collection: /named, by: n, within: f",
+            &["`within` needs a tree of folders", "members of /named are not unique by f and n"],
+        ),
+        (
+            "collection: /named, by: n, fragment: a",
+            &["`fragment` cannot stand next to `by`", "members of /named have no such part"],
+        ),
+        ("collection: /named, within: f", &["`within` says nothing about a reference by key"]),
+        (
+            "collection: /named, on_delete: drp",
+            &["`on_delete` cannot be \"drp\"; did you mean `drop`?"],
+        ),
+        ("collection: /named, on_delete: drop", &["the reference is not an item of a list"]),
+        ("collection: /named, on_delete: null", &["the reference can never be null"]),
+        ("collection: /named, on_delete: keep", &["what a reference must name cannot go"]),
+        ("collection: /named, by: n, on_rename: x", &["`on_rename` cannot be \"x\""]),
+    ] {
+        let it = format!(
+            "kind: object\ntitle: It\ndefault: {{}}\nschema:\n  type: object\n  additionalProperties: false\n  properties:\n    r: {{x-reference: {{{reference}}}}}\n"
+        );
+        let collection = |rest: &str| {
+            format!(
+                "kind: collection\ntitle: C\noperations: [create]\n{rest}schema:\n  type: object\n  additionalProperties: false\n  properties:\n    n: {{type: string}}\n"
+            )
+        };
+        let (named, passwords) = (collection("unique: [[n]]\n"), collection(""));
+        let files =
+            [CATALOG, ("it.yaml", &*it), ("named.yaml", &*named), ("passwords.yaml", &*passwords)];
+        let expected: Vec<String> =
+            expected.iter().map(|text| format!("it.yaml:8 {text}")).collect();
+        assert_eq!(faults(&files), expected, "{reference}");
+    }
+}
+
+#[test]
 fn defaults_and_examples_are_held_to_the_schema_line_by_line() {
     let file = "kind: object
 title: A

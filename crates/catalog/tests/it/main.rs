@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod faults;
+mod follow_ups;
 mod language;
 mod references;
 mod sps_6_2;

@@ -85,6 +85,8 @@ pub(super) enum Place {
     Member,
     /// Under `properties`.
     Property,
+    /// Under `items`.
+    Item,
     Elsewhere,
 }
 
@@ -116,7 +118,7 @@ impl<'a> Reader<'a> {
         let Some(keywords) = self.keywords(file, node, place) else { return Arc::default() };
         let mut schema = match keywords.get("$ref") {
             Some(reference) => self.referenced(file, reference, &keywords),
-            None => self.stated(file, &keywords, place == Place::Member),
+            None => self.stated(file, &keywords, place),
         };
         self.notes(file, &keywords, &mut schema);
         if self.faults.0.len() == before {
@@ -167,7 +169,7 @@ impl<'a> Reader<'a> {
         Some(Keywords { line: node.line, members: found })
     }
 
-    fn stated(&mut self, file: usize, keywords: &Keywords<'a>, at_top: bool) -> Schema {
+    fn stated(&mut self, file: usize, keywords: &Keywords<'a>, place: Place) -> Schema {
         let types = self.types(file, keywords);
         self.applicable(file, keywords, types);
         let mut schema = Schema {
@@ -181,9 +183,9 @@ impl<'a> Reader<'a> {
         schema.number.min = self.number(file, keywords, "minimum");
         schema.number.max = self.number(file, keywords, "maximum");
         self.list_rules(file, keywords, &mut schema);
-        schema.shape = self.shape(file, keywords, at_top);
+        schema.shape = self.shape(file, keywords, place == Place::Member);
         if let Some(member) = keywords.get("x-reference") {
-            schema.reference = self.reference(file, member, keywords);
+            schema.reference = self.reference(file, member, keywords, place);
         }
         schema
     }

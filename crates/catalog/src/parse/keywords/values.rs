@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn list_rules(&mut self, file: usize, keywords: &Keywords<'a>, schema: &mut Schema) {
         schema.list.items =
-            keywords.get("items").map(|member| self.schema(file, &member.node, Place::Elsewhere));
+            keywords.get("items").map(|member| self.schema(file, &member.node, Place::Item));
         schema.list.min = self.count(file, keywords, "minItems");
         schema.list.max = self.count(file, keywords, "maxItems");
         schema.list.unique = self.flag(file, keywords, "uniqueItems");

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
-use support::conformance::{run, run_with};
+use support::conformance::{appliance, run, run_with};
 use support::{Server, ServerBuilder};
 
 /// Every directory that a test below plays.
@@ -45,8 +45,12 @@ fn play(name: &str) {
 }
 
 fn play_on(name: &str, builder: &ServerBuilder) {
-    let server = builder.start();
-    run(directory(name), &mut server.client());
+    let directory = directory(name);
+    let server = match appliance(&directory) {
+        Some(appliance) => builder.clone().appliance(&appliance).start(),
+        None => builder.start(),
+    };
+    run(directory, &mut server.client());
 }
 
 /// With certificates, which are made anew so that none of them ever expires.

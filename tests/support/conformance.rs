@@ -22,6 +22,12 @@
 //!   `{{name}}` for what was captured, in requests too. Objects have exactly the members expected,
 //!   unless `"<more>": true` is among them.
 //! * Without `body` the answer must have none.
+//! * A placeholder for a capture may stand within a string: `"https://host/cb?code=<capture:code>"`.
+//! * Credentials are headers like others: `X-API-Key: admin`, `Authorization: Bearer {{token}}`.
+//!
+//! A directory may have a `recording.json` that says of which appliance the steps are, and which
+//! statements of `tests/ledger` they prove: `{"appliance": "ds-server", "proves": ["C-02"]}`.
+//! The rules of that appliance's dialect hold of every answer.
 //!
 //! The files are a specification: nothing rewrites them.
 
@@ -35,6 +41,9 @@ use crate::client::Client;
 use crate::encoding;
 use crate::matching::{Captures, Difference, differences, fill_in, plain};
 use crate::response::Response;
+
+/// What says of which appliance the steps of a directory are.
+const ABOUT: &str = "recording.json";
 
 /// Runs the steps of a directory, all with the one client.
 ///
@@ -59,9 +68,53 @@ pub fn run_with(directory: impl AsRef<Path>, client: &mut Client, known: &[(&str
     }
 }
 
+/// The appliance that a directory's `recording.json` names, if it does.
+///
+/// # Panics
+///
+/// When the file is not as it should be.
+#[track_caller]
+pub fn appliance(directory: impl AsRef<Path>) -> Option<String> {
+    let directory = directory.as_ref();
+    match About::read(directory) {
+        Ok(about) => about.appliance,
+        Err(why) => panic!("{}: {why}", directory.display()),
+    }
+}
+
+/// What `recording.json` says; the ledger reads `proves` by itself.
+#[derive(Debug, Default)]
+struct About {
+    appliance: Option<String>,
+}
+
+impl About {
+    fn read(directory: &Path) -> Result<About, String> {
+        let Ok(text) = fs::read_to_string(directory.join(ABOUT)) else {
+            return Ok(About::default());
+        };
+        let mut members: Map<String, Value> =
+            serde_json::from_str(&text).map_err(|why| format!("{ABOUT}: {why}"))?;
+        let proves = members.remove("proves").unwrap_or_else(|| Value::Array(Vec::new()));
+        if !proves.as_array().is_some_and(|all| all.iter().all(Value::is_string)) {
+            return Err(format!("{ABOUT}: `proves` is not a list of numbers of statements"));
+        }
+        let appliance = match members.remove("appliance") {
+            None => None,
+            Some(Value::String(name)) => Some(name),
+            Some(_) => return Err(format!("{ABOUT}: `appliance` is not a name")),
+        };
+        match members.keys().next() {
+            Some(name) => Err(format!("{ABOUT}: unknown member `{name}`")),
+            None => Ok(About { appliance }),
+        }
+    }
+}
+
 fn play(directory: &Path, client: &mut Client, known: &[(&str, Value)]) -> Result<(), String> {
     let mut captures: Captures =
         known.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    About::read(directory)?;
     let steps = read(directory)?;
     if steps.is_empty() {
         return Err("there are no steps".to_owned());
@@ -96,7 +149,7 @@ fn read(directory: &Path) -> Result<BTreeMap<String, Step>, String> {
             requests.insert(step.to_owned());
         } else if let Some(step) = name.strip_suffix(".expect.json") {
             expectations.insert(step.to_owned());
-        } else if name != "README.md" {
+        } else if name != "README.md" && name != ABOUT {
             return Err(format!("{name} is neither a request nor an expectation"));
         }
     }
@@ -319,6 +372,9 @@ mod tests {
             assert!(why.contains(expect), "{why}");
         };
         let good = r#"{"status": 200}"#;
+        check(&[(ABOUT, r#"{"proves": 1}"#)], "list of numbers");
+        check(&[(ABOUT, r#"{"appliance": 1}"#)], "not a name");
+        check(&[(ABOUT, r#"{"apliance": "x"}"#)], "unknown member `apliance`");
         check(&[], "no steps");
         check(&[("01-GET-x.http", "GET /")], "only one of");
         check(&[("01-GET-x.txt", "")], "neither a request nor an expectation");

@@ -8,6 +8,7 @@
 //! | `"<uuid>"` | a UUID in its lower-case textual form |
 //! | `"<int>"` | a whole number |
 //! | `"<capture:name>"` | any value, which from then on is known as `name` |
+//! | `"a<capture:name>b"` | a string that begins and ends so; what stands between is `name` |
 //! | `"{{name}}"` | the value known as `name`; within a longer string, its text |
 //!
 //! A value captured anywhere in an answer is known in all of the same answer. Objects have exactly
@@ -89,6 +90,12 @@ fn capture(expected: &Value, found: &Value, captures: &mut Captures) {
         (Value::String(text), found) => {
             if let Some(name) = text.strip_prefix("<capture:").and_then(|it| it.strip_suffix('>')) {
                 captures.insert(name.to_owned(), found.clone());
+            } else if let Some((before, name, after)) = within(text)
+                && let Ok(before) = fill_in(before, captures, plain)
+                && let Ok(after) = fill_in(after, captures, plain)
+                && let Some(part) = found.as_str().and_then(|it| between(it, &before, &after))
+            {
+                captures.insert(name.to_owned(), part.into());
             }
         }
         (Value::Array(expected), Value::Array(found)) => {
@@ -105,6 +112,18 @@ fn capture(expected: &Value, found: &Value, captures: &mut Captures) {
         }
         _ => {}
     }
+}
+
+/// The parts of a string that captures a part of another.
+fn within(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once("<capture:")?;
+    let (name, after) = rest.split_once('>')?;
+    Some((before, name, after))
+}
+
+/// What stands between the two ends of a text; not nothing.
+fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
+    text.strip_prefix(before)?.strip_suffix(after).filter(|part| !part.is_empty())
 }
 
 fn substitute(expected: &Value, captures: &Captures) -> Result<Value, String> {
@@ -145,6 +164,13 @@ fn compare(expected: &Value, found: &Value, pointer: &str, all: &mut Vec<Differe
             };
             if !holds {
                 differ(pointer, format!("expected {text}, found {}", short(found)));
+            }
+        }
+        (Value::String(text), Value::String(found)) if within(text).is_some() => {
+            let holds = within(text)
+                .is_some_and(|(before, _, after)| between(found, before, after).is_some());
+            if !holds {
+                differ(pointer, format!("expected {text:?}, found {found:?}"));
             }
         }
         (Value::Array(wanted), Value::Array(items)) => {
@@ -269,5 +295,17 @@ mod tests {
         assert_eq!(wrong[0].to_string(), "(the whole): expected \"ab\", found \"cd\"");
         let unknown = differences(&json!("{{other}}"), &json!("cd"), &mut captures);
         assert!(unknown[0].what.contains("nothing was captured as \"other\""), "{unknown:?}");
+    }
+
+    #[test]
+    fn a_part_of_a_string_is_captured() {
+        let mut captures = Captures::new();
+        let expected = json!({"at": "https://h/cb?code=<capture:code>&state={{state}}"});
+        captures.insert("state".to_owned(), json!("s"));
+        let found = json!({"at": "https://h/cb?code=abc&state=s"});
+        assert_eq!(differences(&expected, &found, &mut captures), []);
+        assert_eq!(captures["code"], json!("abc"));
+        let other = json!({"at": "https://h/cb?code=&state=s"});
+        assert_eq!(differences(&expected, &other, &mut captures).len(), 1);
     }
 }

@@ -115,6 +115,7 @@ fn place(server: &Server) -> &str {
 
 // ===== transport =====
 
+// proves: SPS-01
 fn tls_and_keep_alive() {
     let server = Server::dev();
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
@@ -130,6 +131,7 @@ fn tls_and_keep_alive() {
     assert_ne!(Server::dev().url(), server.url());
 }
 
+// proves: SPS-02
 fn certificate_verifies() {
     let server = Server::dev();
     let root = server.client().certificate_pem();
@@ -140,6 +142,7 @@ fn certificate_verifies() {
     }
 }
 
+// proves: SPS-03
 fn no_user_agent() {
     let server = Server::dev();
     let mut client = server.client();
@@ -147,6 +150,7 @@ fn no_user_agent() {
     assert!(!answer.request.sent.to_ascii_lowercase().contains("user-agent"));
 }
 
+// proves: SPS-04
 fn slashes() {
     let server = Server::dev();
     let mut admin = server.admin();
@@ -173,6 +177,7 @@ fn slashes() {
     admin.put("/api//configuration/management/health_monitoring/", &health()).expect(200);
 }
 
+// proves: SPS-05
 fn type_without_body() {
     let server = Server::dev();
     let mut admin = server.admin();
@@ -184,6 +189,7 @@ fn type_without_body() {
     }
 }
 
+// proves: SPS-06
 fn empty_json_bodies() {
     let server = Server::dev();
     let mut admin = server.admin();
@@ -193,6 +199,7 @@ fn empty_json_bodies() {
     }
 }
 
+// proves: SPS-07
 fn expect_continue() {
     let (_server, mut admin) = opened();
     admin.request("PUT", HEALTH).json(&health()).expect_continue().send().expect(200);
@@ -201,6 +208,7 @@ fn expect_continue() {
     request.send().expect(200);
 }
 
+// proves: SPS-08
 fn plain_json() {
     let server = Server::dev();
     let mut admin = server.admin();
@@ -213,6 +221,7 @@ fn plain_json() {
 }
 
 // The second half of it, uploads, waits for the endpoints (see 47).
+// proves: SPS-09
 fn accept() {
     let server = Server::dev();
     for accept in [
@@ -229,6 +238,7 @@ fn accept() {
     }
 }
 
+// proves: SPS-10
 fn not_utf_8() {
     let (_server, mut admin) = opened();
     for bytes in [b"{\"plain\": \"\xE4\"}".to_vec(), vec![0xFF; 100], vec![0x80]] {
@@ -241,6 +251,7 @@ fn not_utf_8() {
 
 // ===== login =====
 
+// proves: SPS-11
 fn challenge() {
     let server = Server::dev();
     let answer = server.client().get(LOGIN).expect_error(401, "AuthenticationFailure");
@@ -249,6 +260,7 @@ fn challenge() {
     assert!(realm.is_some_and(|realm| !realm.is_empty() && !realm.contains('"')), "{challenge}");
 }
 
+// proves: SPS-12
 fn preemptive_basic() {
     let server = Server::dev();
     let answer = server.client().request("GET", LOGIN).basic("admin", "admin").send().expect(200);
@@ -256,6 +268,7 @@ fn preemptive_basic() {
     assert_eq!(answer.headers_named("set-cookie").count(), 1);
 }
 
+// proves: SPS-13
 fn cookie_text() {
     let server = Server::dev();
     let answer = server.client().login("admin", "admin");
@@ -282,6 +295,7 @@ fn cookie_text() {
 
 // Certificate login itself needs a trusted authority, which no endpoint configures yet; that the
 // key is taken is held here.
+// proves: SPS-14
 fn login_query() {
     let server = Server::dev();
     for query in [
@@ -300,6 +314,7 @@ fn login_query() {
     }
 }
 
+// proves: SPS-15
 fn login_methods() {
     let server = Server::dev();
     let answer = server.client().get("/api/authentication/login_methods").expect(200);
@@ -307,6 +322,7 @@ fn login_methods() {
     assert!(methods.as_array().is_some_and(|methods| !methods.is_empty()), "{methods}");
 }
 
+// proves: SPS-16
 fn utf_8_password() {
     let server = Server::builder().env("BOXWOOD_ADMIN_PASSWORD", "grün€").start();
     server.client().login("admin", "grün€");
@@ -320,6 +336,7 @@ fn utf_8_password() {
     latin.send().expect_error(401, "AuthenticationFailure");
 }
 
+// proves: SPS-17
 fn wrong_password() {
     let server = Server::dev();
     let mut client = server.client();
@@ -330,6 +347,7 @@ fn wrong_password() {
     assert_eq!(metric(&mut client, "boxwood_sessions"), 0.0);
 }
 
+// proves: SPS-18
 fn cookie_and_basic() {
     let (_server, mut admin) = opened();
     for (method, path, sent) in [
@@ -346,6 +364,7 @@ fn cookie_and_basic() {
     assert_eq!(metric(&mut admin, "boxwood_sessions"), 1.0);
 }
 
+// proves: SPS-19
 fn cookie_alone() {
     let (_server, mut admin) = opened();
     admin.put(HEALTH, &with(&health(), "/maximum_load1", json!(7))).expect(200);
@@ -354,6 +373,7 @@ fn cookie_alone() {
     assert_eq!(body(&mut elsewhere, HEALTH)["maximum_load1"], json!(7));
 }
 
+// proves: SPS-20
 fn second_login() {
     let (_server, mut first) = opened();
     first.put(HEALTH, &with(&health(), "/maximum_load1", json!(7))).expect(200);
@@ -365,6 +385,7 @@ fn second_login() {
     second.open().expect(200);
 }
 
+// proves: SPS-21
 fn expired_session() {
     let server = Server::builder().set("login.idle_seconds", 0.2).start();
     let mut admin = server.admin();
@@ -377,6 +398,7 @@ fn expired_session() {
     }
 }
 
+// proves: SPS-22
 fn idle_sessions() {
     let server = Server::builder().set("login.idle_seconds", 0.5).start();
     server.admin().open().expect(200);
@@ -384,6 +406,7 @@ fn idle_sessions() {
     wait_for("the end of the lock", || other.open().status == 200);
 }
 
+// proves: SPS-23
 fn no_x_token() {
     let server = Server::dev();
     let mut admin = server.admin();
@@ -412,6 +435,7 @@ fn no_x_token() {
 
 // ===== transaction =====
 
+// proves: SPS-24
 fn open_forms() {
     let server = Server::dev();
     let mut admin = server.admin();
@@ -428,6 +452,7 @@ fn open_forms() {
     }
 }
 
+// proves: SPS-25
 fn no_length() {
     let server = Server::dev();
     let mut admin = server.admin();
@@ -435,6 +460,7 @@ fn no_length() {
     assert_eq!(status(&mut admin), "closed");
 }
 
+// proves: SPS-26
 fn transaction_status() {
     let server = Server::dev();
     let mut admin = server.admin();
@@ -457,6 +483,7 @@ fn transaction_status() {
     assert_eq!(changed["meta"]["changes"], json!("/api/transaction/changes"));
 }
 
+// proves: SPS-27
 fn changes_array() {
     let server = Server::dev();
     let mut admin = server.admin();
@@ -474,6 +501,7 @@ fn changes_array() {
     );
 }
 
+// proves: SPS-28
 fn commit_spellings() {
     let server = Server::dev();
     let mut admin = server.admin();
@@ -489,6 +517,7 @@ fn commit_spellings() {
     }
 }
 
+// proves: SPS-29
 fn empty_put() {
     let form = "application/x-www-form-urlencoded";
     for (lenient, expected) in [(false, 400), (true, 200)] {
@@ -501,6 +530,7 @@ fn empty_put() {
     }
 }
 
+// proves: SPS-30
 fn rollback_anytime() {
     let server = Server::dev();
     let mut admin = server.admin();
@@ -513,6 +543,7 @@ fn rollback_anytime() {
     assert_eq!(status(&mut admin), "closed");
 }
 
+// proves: SPS-31
 fn login_after_commit() {
     let (_server, mut admin) = opened();
     admin.put(HEALTH, &with(&health(), "/maximum_load1", json!(7))).expect(200);
@@ -523,6 +554,7 @@ fn login_after_commit() {
 
 // ===== configuration and errors =====
 
+// proves: SPS-32
 fn shapes() {
     let server = Server::dev();
     let mut admin = server.admin();
@@ -541,6 +573,7 @@ fn shapes() {
     }
 }
 
+// proves: SPS-33
 fn edit_and_put() {
     let (_server, mut admin) = opened();
     let mut edited = body(&mut admin, MAIL);
@@ -552,6 +585,7 @@ fn edit_and_put() {
 
 // Of the five endpoints named, network/naming, starling, local_services/cluster and network/nics
 // come with later issues.
+// proves: SPS-34
 fn mail_fields() {
     let server = Server::dev();
     let found = body(&mut server.admin(), MAIL);
@@ -561,6 +595,7 @@ fn mail_fields() {
     assert_eq!(names(&found), names(&mail()));
 }
 
+// proves: SPS-35
 fn plain_key() {
     let (_server, mut admin) = opened();
     let key = password(&mut admin, "secret");
@@ -573,6 +608,7 @@ fn plain_key() {
     admin.commit().expect(200);
 }
 
+// proves: SPS-37
 fn created_key() {
     let (_server, mut admin) = opened();
     let pair = crate::fixtures::Pair::new();
@@ -585,6 +621,7 @@ fn created_key() {
     }
 }
 
+// proves: SPS-38
 fn error_shape() {
     let server = Server::dev();
     let mut admin = server.admin();
@@ -622,6 +659,7 @@ fn error_shape() {
     }
 }
 
+// proves: SPS-39
 fn unknown_path() {
     let server = Server::dev();
     let mut admin = server.admin();
@@ -637,6 +675,7 @@ fn unknown_path() {
 }
 
 // `Client` refuses any other success below /api; this is one of each kind.
+// proves: SPS-40
 fn success_codes() {
     let (_server, mut admin) = opened();
     let key = admin.post(PASSWORDS, &json!({"plain": "x"})).expect(201).at("/key");
@@ -647,6 +686,7 @@ fn success_codes() {
 
 // PowerShell's parser fails on them; `Client` looks for them in every answer, and they cannot get
 // in where any object may stand.
+// proves: SPS-41
 fn no_awkward_keys() {
     let (_server, mut admin) = opened();
     for text in ["{\"a\": 1, \"A\": 2}", "{\"x\": {\"Ab\": 1, \"aB\": 2}}", "{\"\": 1}"] {
@@ -658,6 +698,7 @@ fn no_awkward_keys() {
 
 // ===== beyond configuration =====
 
+// proves: SPS-42
 fn versions() {
     for version in ["7.3.0", "8.2.1"] {
         let server = Server::builder().set("sps.firmware_version", version).start();
@@ -667,6 +708,7 @@ fn versions() {
     }
 }
 
+// proves: SPS-44
 fn setup_is_anonymous() {
     let server = Server::builder().http().start();
     assert_eq!(server.client().get("/api/setup").expect(200).at("/status"), json!("completed"));

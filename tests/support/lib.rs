@@ -29,6 +29,8 @@ mod sps;
 mod wait;
 
 #[cfg(test)]
+mod ledger;
+#[cfg(test)]
 mod scripted;
 
 pub use client::{Client, RequestBuilder};

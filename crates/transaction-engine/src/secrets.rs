@@ -4,6 +4,10 @@
 //! nothing. The node's path and the place in its body are authenticated along with the text, so a
 //! sealed secret cannot be moved to another node. The envelope is a string, hence a sealed body is
 //! still a JSON body: `v1:<key id>:<nonce>:<ciphertext>`, binary parts in lower-case hexadecimal.
+//!
+//! That is the envelope of the first appliance of a data directory. The others of it share the key,
+//! and may have equal paths: their name is authenticated as well, and their envelope begins with
+//! `v2`. Neither kind opens in the place of the other.
 
 use std::fmt;
 use std::fs::File;
@@ -20,7 +24,10 @@ use zeroize::Zeroizing;
 
 use crate::store::private_file;
 
-const VERSION: &str = "v1";
+/// Of the first appliance of a data directory.
+const UNBOUND_VERSION: &str = "v1";
+/// Of an appliance that is authenticated by its name.
+const BOUND_VERSION: &str = "v2";
 const NONCE_BYTES: usize = 12;
 /// What is sealed to recognise a key by, and its place, which is no place in a tree.
 const CHECK: &str = "key-check";
@@ -31,6 +38,8 @@ pub struct Sealer {
     // The first digits of the key's hash: tells a wrong key from damage.
     key_id: String,
     token_key: Zeroizing<[u8; 32]>,
+    // `None` for the first appliance of a data directory.
+    appliance: Option<String>,
 }
 
 /// Why there is no usable key. The key itself is never shown.
@@ -141,7 +150,33 @@ impl Sealer {
     pub fn from_key(key: &[u8; 32]) -> Self {
         let key_id = blake3::derive_key("boxwood 2026 secret key id", key);
         let token_key = Zeroizing::new(blake3::derive_key("boxwood 2026 confirmation tokens", key));
-        Self { cipher: Aes256GcmSiv::new(&(*key).into()), key_id: hex(&key_id[..4]), token_key }
+        let cipher = Aes256GcmSiv::new(&(*key).into());
+        Self { cipher, key_id: hex(&key_id[..4]), token_key, appliance: None }
+    }
+
+    /// The same key for another appliance than the first of a data directory. What one appliance
+    /// sealed does not open in another, also at the same place. The name must stay the same as long
+    /// as there are secrets: take that of the appliance's folder, not that of its version.
+    #[must_use]
+    pub fn for_appliance(&self, name: &str) -> Self {
+        Self {
+            cipher: self.cipher.clone(),
+            key_id: self.key_id.clone(),
+            token_key: self.token_key.clone(),
+            appliance: Some(name.to_owned()),
+        }
+    }
+
+    fn version(&self) -> &'static str {
+        if self.appliance.is_some() { BOUND_VERSION } else { UNBOUND_VERSION }
+    }
+
+    // What is authenticated along with a secret. The length keeps name and path apart.
+    fn place(&self, path: &NodePath, pointer: &str) -> String {
+        match &self.appliance {
+            Some(name) => format!("{}:{name}{path}#{pointer}", name.len()),
+            None => format!("{path}#{pointer}"),
+        }
     }
 
     /// A token for a commit: nobody can guess it without the key, and it need not be kept to be
@@ -156,10 +191,10 @@ impl Sealer {
     pub fn seal(&self, path: &NodePath, pointer: &str, secret: &str) -> Option<String> {
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).ok()?;
-        let place = place(path, pointer);
+        let place = self.place(path, pointer);
         let payload = Payload { msg: secret.as_bytes(), aad: place.as_bytes() };
         let sealed = self.cipher.encrypt(&Nonce::from(nonce), payload).ok()?;
-        Some(format!("{VERSION}:{}:{}:{}", self.key_id, hex(&nonce), hex(&sealed)))
+        Some(format!("{}:{}:{}:{}", self.version(), self.key_id, hex(&nonce), hex(&sealed)))
     }
 
     /// Opens what [`Sealer::seal`] made for the same place.
@@ -168,11 +203,11 @@ impl Sealer {
         let mut parts = sealed.split(':');
         let (version, key_id) = (parts.next()?, parts.next()?);
         let (nonce, sealed) = (unhex(parts.next()?)?, unhex(parts.next()?)?);
-        if version != VERSION || key_id != self.key_id || parts.next().is_some() {
+        if version != self.version() || key_id != self.key_id || parts.next().is_some() {
             return None;
         }
         let nonce: [u8; NONCE_BYTES] = nonce.try_into().ok()?;
-        let place = place(path, pointer);
+        let place = self.place(path, pointer);
         let payload = Payload { msg: &sealed, aad: place.as_bytes() };
         let secret = self.cipher.decrypt(&Nonce::from(nonce), payload).ok()?;
         String::from_utf8(secret).ok().map(Zeroizing::new)
@@ -189,10 +224,6 @@ impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Sealer(key {})", self.key_id)
     }
-}
-
-fn place(path: &NodePath, pointer: &str) -> String {
-    format!("{path}#{pointer}")
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -234,6 +265,39 @@ mod tests {
             assert!(sealer.open(&path("/passwords/1"), "/plain", damaged).is_none());
         }
         assert_ne!(sealer.seal(&path("/passwords/1"), "/plain", "hunter2").unwrap(), sealed);
+    }
+
+    #[test]
+    fn a_secret_of_one_appliance_does_not_open_in_another_with_the_same_key() {
+        let first = Sealer::from_key(&[7; 32]);
+        let (one, other) = (first.for_appliance("one"), first.for_appliance("other"));
+        let place = path("/accounts/1");
+        for (sealer, strangers) in
+            [(&first, [&one, &other]), (&one, [&first, &other]), (&other, [&first, &one])]
+        {
+            let sealed = sealer.seal(&place, "/secret", "hunter2").unwrap();
+            assert_eq!(*sealer.open(&place, "/secret", &sealed).unwrap(), "hunter2");
+            for stranger in strangers {
+                assert!(stranger.open(&place, "/secret", &sealed).is_none());
+                // Nor when the envelope is changed to look like the stranger's.
+                let (_, rest) = sealed.split_once(':').unwrap();
+                let forged = format!("{}:{rest}", stranger.version());
+                assert!(stranger.open(&place, "/secret", &forged).is_none());
+            }
+        }
+        assert_eq!(first.token(Uuid::nil()), one.token(Uuid::nil()));
+    }
+
+    #[test]
+    fn what_the_first_version_sealed_still_opens() {
+        let sealed =
+            "v1:2dc7670f:cceba0c559a42c864933a830:36c714dc2ff650c262f84c3fd1b3c1e22c568c930d9287";
+        let sealer = Sealer::from_key(&[7; 32]);
+        let opened = sealer.open(&path("/passwords/1"), "/plain", sealed).unwrap();
+        assert_eq!(*opened, "hunter2");
+        assert!(
+            sealer.for_appliance("one").open(&path("/passwords/1"), "/plain", sealed).is_none()
+        );
     }
 
     #[test]

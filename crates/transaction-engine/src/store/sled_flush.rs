@@ -42,9 +42,10 @@ struct Watched {
 
 #[derive(Default)]
 struct State {
-    // How many flushes were begun, and whether the last of them has come back.
+    // How many flushes were begun, and how many of them have not come back: stores that share a
+    // database flush at the same time.
     begun: u64,
-    under_way: bool,
+    under_way: u32,
     // Whether the thread sleeps until there is a flush to look after.
     asleep: bool,
     stopped: bool,
@@ -72,7 +73,7 @@ struct UnderWay<'w>(&'w Watched);
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        self.0.state.lock().under_way = false;
+        self.0.state.lock().under_way -= 1;
     }
 }
 
@@ -89,7 +90,7 @@ impl Watched {
     fn begin(&self) -> UnderWay<'_> {
         let mut state = self.state.lock();
         state.begun += 1;
-        state.under_way = true;
+        state.under_way += 1;
         if state.asleep {
             self.changed.notify_one();
         }
@@ -102,7 +103,7 @@ impl Watched {
         let mut state = self.state.lock();
         let mut seen = 0;
         while !state.stopped {
-            if state.begun == seen && !state.under_way {
+            if state.begun == seen && state.under_way == 0 {
                 state.asleep = true;
                 self.changed.wait(&mut state);
                 state.asleep = false;

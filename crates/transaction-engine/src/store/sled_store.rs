@@ -10,11 +10,15 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
+
+use parking_lot::Mutex;
 
 use super::folder::create_folder;
 use super::layout::CHUNK_BYTES;
@@ -36,8 +40,21 @@ const UNFINISHED: &str = "generating";
 
 const REMEDY: &str = "keep a copy of the data directory and restore it from a backup";
 
-/// A store on sled, which has the data directory to itself as long as it lives.
+/// What the names of trees begin with, but for the first store's, which has sled's default tree.
+const TREE_PREFIX: &str = "appliance/";
+
+/// A store on sled. The first one has the data directory to itself; [`SledStore::sibling`] makes
+/// others in the same database, which is closed with the last of them.
 pub struct SledStore {
+    // Goes before the database does.
+    tree: sled::Tree,
+    name: Option<String>,
+    database: Arc<Database>,
+}
+
+/// One database of sled's for all stores of a data directory: one lock, one set of threads, one
+/// watch over flushes.
+struct Database {
     // `None` only while it is dropped. Goes before the lock does.
     db: Option<sled::Db>,
     // The same: it has sled's files open, too.
@@ -45,6 +62,10 @@ pub struct SledStore {
     // A handle on the file system that holds everything.
     medium: File,
     path: PathBuf,
+    // Set by a failed write or sync of any store: nobody knows what is on the medium then, and that
+    // goes for all of them.
+    failed: AtomicBool,
+    siblings: Mutex<BTreeSet<String>>,
     _lock: File,
 }
 
@@ -83,56 +104,71 @@ impl SledStore {
         // What it answers is what the flush gets beside which it was begun.
         let flusher = Flusher::start(move || _ = guarded("flush the store", || flush(&beside)));
         let flusher = flusher.map_err(StoreError::io("look after the store"))?;
-        let (db, flusher) = (Some(db), Some(flusher));
-        Ok(Self { db, flusher, medium, path: data_dir.to_owned(), _lock: lock })
+        let tree = sled::Tree::clone(&db);
+        let database = Database {
+            db: Some(db),
+            flusher: Some(flusher),
+            medium,
+            path: data_dir.to_owned(),
+            failed: AtomicBool::new(false),
+            siblings: Mutex::default(),
+            _lock: lock,
+        };
+        Ok(Self { tree, name: None, database: Arc::new(database) })
+    }
+
+    /// Another store in the same database, which is made when it is not there. Stores of one
+    /// database know nothing of each other's keys, and share the medium: after a failed write or
+    /// sync of one of them, none takes further writes.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] while a store of this name lives; the database cannot be read.
+    pub fn sibling(&self, name: &str) -> Result<Self, StoreError> {
+        let database = Arc::clone(&self.database);
+        if !database.siblings.lock().insert(name.to_owned()) {
+            return Err(StoreError::refused(format!("to open the store of {name} twice")));
+        }
+        let tree = guarded("open the store", || database.db()?.open_tree(tree_name(name)));
+        let tree = tree.inspect_err(|_| _ = database.siblings.lock().remove(name))?;
+        Ok(Self { tree, name: Some(name.to_owned()), database })
     }
 
     /// The data directory.
     #[must_use]
     pub fn data_dir(&self) -> &Path {
-        &self.path
+        &self.database.path
     }
 
-    fn db(&self) -> Result<&sled::Db, StoreError> {
-        self.db.as_ref().ok_or(StoreError::Poisoned)
+    fn change(
+        &self,
+        work: impl FnOnce(&sled::Tree) -> Result<(), sled::Error>,
+    ) -> Result<(), StoreError> {
+        self.database.attempt(|| guarded("write to the store", || work(&self.tree)))
     }
 }
 
-impl Store for SledStore {
-    fn write(&self, batch: Batch) -> Result<(), StoreError> {
-        batch.check(self.limits())?;
-        let db = self.db()?;
-        let mut changes = sled::Batch::default();
-        for (key, value) in batch.into_operations() {
-            match value {
-                Some(value) => changes.insert(key, value),
-                None => changes.remove(key),
-            }
-        }
-        guarded("write to the store", || db.apply_batch(changes))
+fn tree_name(name: &str) -> String {
+    format!("{TREE_PREFIX}{name}")
+}
+
+impl Database {
+    fn db(&self) -> Result<&sled::Db, sled::Error> {
+        // It is taken when the last store goes, and nobody can ask any more.
+        self.db.as_ref().ok_or_else(|| sled::Error::Unsupported("the store is closed".into()))
     }
 
-    // sled begins a batch with a note of how long it is, in a write of its own that a flush waits
-    // for besides that of the batch: as long as a small commit takes otherwise.
-    fn write_in_order(&self, batch: Batch) -> Result<(), StoreError> {
-        batch.check(self.limits())?;
-        let db = self.db()?;
-        guarded("write to the store", || {
-            batch.into_operations().into_iter().try_for_each(|(key, value)| {
-                match value {
-                    Some(value) => db.insert(key, value)?,
-                    None => db.remove(key)?,
-                };
-                Ok(())
-            })
-        })
+    /// Does what must not fail: the first that does is the last for all stores.
+    fn attempt(&self, work: impl FnOnce() -> Result<(), StoreError>) -> Result<(), StoreError> {
+        if self.failed.load(Ordering::Acquire) {
+            return Err(StoreError::Poisoned);
+        }
+        work().inspect_err(|_| self.failed.store(true, Ordering::Release))
     }
 
     fn sync(&self) -> Result<(), StoreError> {
-        let db = self.db()?;
         let flusher = self.flusher.as_ref().ok_or(StoreError::Poisoned)?;
         // Hands everything to the kernel, and on Linux no further.
-        guarded("flush the store", || flusher.flush(db))?;
+        guarded("flush the store", || flusher.flush(self.db()?))?;
         reach(Point::StoreFlushed);
         if skips(Point::StoreFlushed) {
             return Ok(());
@@ -140,19 +176,47 @@ impl Store for SledStore {
         sync_medium(&self.medium, &self.path.join(FOLDER))
             .map_err(StoreError::io(format!("sync the data directory {}", self.path.display())))
     }
+}
+
+impl Store for SledStore {
+    fn write(&self, batch: Batch) -> Result<(), StoreError> {
+        batch.check(self.limits())?;
+        let mut changes = sled::Batch::default();
+        for (key, value) in batch.into_operations() {
+            match value {
+                Some(value) => changes.insert(key, value),
+                None => changes.remove(key),
+            }
+        }
+        self.change(|tree| tree.apply_batch(changes))
+    }
+
+    // sled begins a batch with a note of how long it is, in a write of its own that a flush waits
+    // for besides that of the batch: as long as a small commit takes otherwise.
+    fn write_in_order(&self, batch: Batch) -> Result<(), StoreError> {
+        batch.check(self.limits())?;
+        self.change(|tree| {
+            batch.into_operations().into_iter().try_for_each(|(key, value)| {
+                match value {
+                    Some(value) => tree.insert(key, value)?,
+                    None => tree.remove(key)?,
+                };
+                Ok(())
+            })
+        })
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.database.attempt(|| self.database.sync())
+    }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let db = self.db()?;
-        let value = guarded("read from the store", || db.get(key))?;
+        let value = guarded("read from the store", || self.tree.get(key))?;
         Ok(value.map(|value| value.to_vec()))
     }
 
     fn scan(&self, prefix: &[u8]) -> Scan<'_> {
-        let db = match self.db() {
-            Ok(db) => db,
-            Err(error) => return Box::new(std::iter::once(Err(error))),
-        };
-        let mut entries = Some(db.scan_prefix(prefix));
+        let mut entries = Some(self.tree.scan_prefix(prefix));
         Box::new(std::iter::from_fn(move || {
             let iter = entries.as_mut()?;
             match guarded("read from the store", || iter.next().transpose()) {
@@ -173,6 +237,14 @@ impl Store for SledStore {
 }
 
 impl Drop for SledStore {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            self.database.siblings.lock().remove(name);
+        }
+    }
+}
+
+impl Drop for Database {
     fn drop(&mut self) {
         drop(self.flusher.take());
         // What was acknowledged is on the medium already, so there is nothing to report.
@@ -433,6 +505,28 @@ mod tests {
         assert!(sentence(|| panic!("plain")).contains("plain"));
         assert!(sentence(|| std::panic::panic_any(7)).contains("no reason given"));
         assert!(!QUIET.get(), "later panics are shown again");
+    }
+
+    #[test]
+    fn a_failed_sync_is_the_last_for_all_stores_of_a_database() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = SledStore::open(dir.path(), 1 << 20).unwrap();
+        let second = first.sibling("second").unwrap();
+        let batch = || {
+            let mut batch = Batch::default();
+            batch.put("key", "value");
+            batch
+        };
+        second.write(batch()).unwrap();
+        second.sync().unwrap();
+        let failing = || Err(StoreError::Poisoned);
+        first.database.attempt(failing).unwrap_err();
+        for store in [&first, &second] {
+            assert!(matches!(store.write(batch()), Err(StoreError::Poisoned)));
+            assert!(matches!(store.write_in_order(batch()), Err(StoreError::Poisoned)));
+            assert!(matches!(store.sync(), Err(StoreError::Poisoned)));
+        }
+        assert_eq!(second.get(b"key").unwrap().unwrap(), b"value", "reads go on");
     }
 
     #[test]

@@ -115,12 +115,15 @@ fn step(tree: &mut Tree, seed: u64, n: u64) -> Vec<NodePath> {
 pub(crate) enum Place {
     Mem(MemStore),
     Sled(TempDir),
+    /// Next to another store of the same database, which is gone.
+    Sibling(TempDir),
 }
 
 impl Place {
     /// One of each kind, new.
-    pub(crate) fn all() -> [Self; 2] {
-        [Self::Mem(MemStore::new()), Self::Sled(tempfile::tempdir().unwrap())]
+    pub(crate) fn all() -> [Self; 3] {
+        let dir = || tempfile::tempdir().unwrap();
+        [Self::Mem(MemStore::new()), Self::Sled(dir()), Self::Sibling(dir())]
     }
 
     /// The store; of the one in memory what a crash would leave.
@@ -131,6 +134,7 @@ impl Place {
                 Box::new(store.clone())
             }
             Self::Sled(dir) => Box::new(sled(dir.path()).unwrap()),
+            Self::Sibling(dir) => Box::new(sled(dir.path()).unwrap().sibling("one").unwrap()),
         }
     }
 

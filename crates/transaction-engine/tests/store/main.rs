@@ -10,4 +10,5 @@ mod crash;
 mod damage;
 mod log;
 mod metadata;
+mod siblings;
 mod sled_files;

@@ -345,6 +345,7 @@ impl Catalog {
         match self.endpoint(path) {
             Some(endpoint) if endpoint.kind() != EndpointKind::Folder => {
                 let schema = endpoint.schema();
+                let value = unwrapped_for(schema, value);
                 check::check_by(schema, path, value, Secrets::Plain, Author::Appliance)
             }
             _ => Err(vec![no_endpoint(path)]),
@@ -366,7 +367,7 @@ impl Catalog {
         &self,
         path: &NodePath,
         body: &mut Value,
-        previous: Option<&Value>,
+        previous: Option<&Body>,
         microseconds: i64,
         hooks: &dyn Hooks,
     ) {

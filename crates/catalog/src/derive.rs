@@ -1,5 +1,6 @@
 //! What the appliance itself writes into bodies: times, and values that a hook computes.
 
+use config_tree::Body;
 use serde_json::Value;
 
 use crate::endpoint::EndpointData;
@@ -13,12 +14,19 @@ pub trait Hooks {
     fn derive(&self, name: &str, body: &Value, previous: Option<&Value>) -> Option<Value>;
 }
 
+/// No computed values: what a hook would give is left out.
+impl Hooks for () {
+    fn derive(&self, _name: &str, _body: &Value, _previous: Option<&Value>) -> Option<Value> {
+        None
+    }
+}
+
 /// Fills in what the appliance sets in the body of a member.
 pub(crate) fn fill(
     endpoint: &EndpointData,
     format: TimeFormat,
     body: &mut Value,
-    previous: Option<&Value>,
+    previous: Option<&Body>,
     microseconds: i64,
     hooks: &dyn Hooks,
 ) {
@@ -26,6 +34,8 @@ pub(crate) fn fill(
     if properties.is_empty() {
         return;
     }
+    let previous = previous.map(Body::value);
+    let previous = previous.as_ref();
     // What nobody derives stays as it was; so do the times of a body that stays as it was.
     for property in &properties {
         let kept = previous.and_then(|previous| previous.get(&property.name)).cloned();

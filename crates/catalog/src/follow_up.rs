@@ -32,6 +32,16 @@ pub enum FollowUp {
     },
 }
 
+impl FollowUp {
+    /// The body that changes.
+    #[must_use]
+    pub fn path(&self) -> &NodePath {
+        match self {
+            Self::Replace { path, .. } | Self::Delete { path } => path,
+        }
+    }
+}
+
 /// What becomes of one reference.
 enum Edit {
     Drop,

@@ -34,6 +34,7 @@ mod retention;
 mod retry;
 pub mod revision;
 pub mod secrets;
+mod sequences;
 mod session;
 mod session_id;
 mod shared;

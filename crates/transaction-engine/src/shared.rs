@@ -1,10 +1,10 @@
 //! What the verbs, the writer and the background all use. Nothing here knows any of them.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use catalog::Catalog;
+use catalog::{Catalog, Hooks};
 use config_tree::Tree;
 
 use crate::applier::Applier;
@@ -15,6 +15,7 @@ use crate::hub::Hub;
 use crate::past::Past;
 use crate::revision::Revision;
 use crate::secrets::Sealer;
+use crate::sequences::Sequences;
 use crate::store::RevisionLog;
 
 /// One configuration as every part of the engine sees it.
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) past: Past,
     pub(crate) hub: Hub,
     pub(crate) appliers: Vec<Arc<dyn Applier>>,
+    pub(crate) sequences: Sequences,
+    pub(crate) hooks: OnceLock<Arc<dyn Hooks + Send + Sync>>,
 }
 
 /// What staging a change needs besides the transaction.
@@ -42,6 +45,9 @@ pub(crate) struct Rules<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) sealer: &'a Sealer,
     pub(crate) change_limit: usize,
+    pub(crate) sequences: &'a Sequences,
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) hooks: &'a dyn Hooks,
 }
 
 impl Shared {
@@ -50,6 +56,17 @@ impl Shared {
     }
 
     pub(crate) fn rules(&self) -> Rules<'_> {
-        Rules { catalog: &self.catalog, sealer: &self.sealer, change_limit: self.change_limit }
+        let hooks: &dyn Hooks = match self.hooks.get() {
+            Some(hooks) => &**hooks,
+            None => &(),
+        };
+        Rules {
+            catalog: &self.catalog,
+            sealer: &self.sealer,
+            change_limit: self.change_limit,
+            sequences: &self.sequences,
+            clock: &*self.clock,
+            hooks,
+        }
     }
 }

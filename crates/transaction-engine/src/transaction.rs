@@ -7,8 +7,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use catalog::{Catalog, Checked, Endpoint, EndpointKind};
-use config_tree::{Body, Change, Key, NodePath, Tree, TreeError, changes_between, touched_between};
+use catalog::{Catalog, Checked, Endpoint, EndpointKind, FollowUp, KeyRule};
+use config_tree::{
+    Body, Change, Key, NodePath, Referrer, Tree, TreeError, changes_between, touched_between,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -75,6 +77,8 @@ impl OpenTransaction {
     ) -> Result<(), Error> {
         self.expect_operation(rules, path, Operation::Replace)?;
         let body = self.check(rules, path, path, value)?;
+        let plan = rules.catalog.after_replace(&self.tree, path, &body);
+        self.follow(rules, path, plan)?;
         self.touch(rules, path)?;
         self.tree.object_replace(path, body).map(drop).map_err(misfit)
     }
@@ -104,10 +108,26 @@ impl OpenTransaction {
         value: Value,
     ) -> Result<NodePath, Error> {
         self.expect_operation(rules, collection, Operation::Create)?;
-        let key = Key::parse(&Uuid::new_v4().to_string());
-        let path = collection.join(&key.map_err(|_| Error::Internal("a UUID is no key"))?);
+        let path = collection.join(&self.new_key(rules, collection)?);
         self.create_at(rules, collection, &path, value)?;
         Ok(path)
+    }
+
+    // The key that the rule of a collection gives to its next member.
+    fn new_key(&self, rules: &Rules<'_>, collection: &NodePath) -> Result<Key, Error> {
+        let rule = rules.catalog.endpoint(collection).map(Endpoint::key_rule).unwrap_or_default();
+        let text = match rule {
+            KeyRule::Uuid | KeyRule::GivenOrUuid => Uuid::new_v4().to_string(),
+            KeyRule::Sequence => {
+                let next = rules.sequences.next(collection, &self.tree);
+                next.ok_or(Error::Internal("a collection has no number left"))?.to_string()
+            }
+            // A client that gives none breaks the rule for keys.
+            KeyRule::Given => {
+                return rules.catalog.check_key(collection, "").map_err(Error::Invalid);
+            }
+        };
+        Key::parse(&text).map_err(|_| Error::Internal("a new key is not a key"))
     }
 
     /// Adds a member under a given key.
@@ -119,6 +139,10 @@ impl OpenTransaction {
         value: Value,
     ) -> Result<NodePath, Error> {
         self.expect_operation(rules, collection, Operation::Create)?;
+        let rule = rules.catalog.endpoint(collection).map(Endpoint::key_rule);
+        if rule.is_some_and(KeyRule::may_be_given) {
+            rules.catalog.check_key(collection, key.as_str()).map_err(Error::Invalid)?;
+        }
         let path = collection.join(key);
         if self.tree.get(&path).is_some() {
             return Err(Error::KeyTaken(path));
@@ -146,13 +170,34 @@ impl OpenTransaction {
         if rules.catalog.is_builtin(path) {
             return Err(Error::BuiltIn(path.clone()));
         }
-        let referrers: Vec<_> =
-            self.tree.referrers(path).filter(|referrer| referrer.path != *path).collect();
-        if !referrers.is_empty() {
-            return Err(Error::InUse { path: path.clone(), referrers });
-        }
+        let plan = rules.catalog.after_delete(&self.tree, path);
+        self.follow(rules, path, plan)?;
         self.touch(rules, path)?;
         self.tree.object_delete(path).map(drop).map_err(misfit)
+    }
+
+    // Makes the changes that a deletion or a new name brings with it: all, or none.
+    fn follow(
+        &mut self,
+        rules: &Rules<'_>,
+        path: &NodePath,
+        plan: Result<Vec<FollowUp>, Vec<Referrer>>,
+    ) -> Result<(), Error> {
+        let plan = plan.map_err(|referrers| Error::InUse { path: path.clone(), referrers })?;
+        let new = plan.iter().map(FollowUp::path).chain([path]);
+        let more = new.filter(|path| !self.touched.contains(*path)).count();
+        if self.touched.len() + more > rules.change_limit {
+            return Err(Error::TooManyChanges { limit: rules.change_limit });
+        }
+        for step in plan {
+            self.touch(rules, step.path())?;
+            match step {
+                FollowUp::Replace { path, body } => self.tree.object_replace(&path, body),
+                FollowUp::Delete { path } => self.tree.object_delete(&path),
+            }
+            .map_err(misfit)?;
+        }
+        Ok(())
     }
 
     /// Puts the members of a collection in another order.
@@ -226,6 +271,8 @@ impl OpenTransaction {
     ) -> Result<Body, Error> {
         let checked = rules.catalog.check_body(schema_at, value).map_err(Error::Invalid)?;
         let Checked { mut value, references, secrets } = checked;
+        let (now, previous) = (rules.clock.now().as_micros(), self.tree.body(path));
+        rules.catalog.fill_derived(path, &mut value, previous, now, rules.hooks);
         let former = self.tree.body(path).filter(|_| !secrets.is_empty()).map(Body::value);
         for pointer in &secrets {
             match former

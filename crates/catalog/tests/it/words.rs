@@ -1,7 +1,7 @@
 //! What the words for keys, unique values, unknown, read-only and derived members do.
 
 use catalog::{Catalog, Hooks, KeyRule, TimeFormat};
-use config_tree::Change;
+use config_tree::{Body, Change};
 use serde_json::{Value, json};
 
 use crate::support::{Sealed, body, brief, path, put};
@@ -88,7 +88,8 @@ fn times_and_hooks_are_filled_in() {
     let at = path("/profiles/1");
     let fill = |body: Value, previous: Option<&Value>, time| {
         let mut body = catalog.check_body(&at, body).unwrap().value;
-        catalog.fill_derived(&at, &mut body, previous, time, &Shout);
+        let previous = previous.map(|previous| Body::new(previous, Vec::new()));
+        catalog.fill_derived(&at, &mut body, previous.as_ref(), time, &Shout);
         body
     };
     let (first, second) = ("1970-01-01T00:00:00.000001Z", "1970-01-01T00:00:00.000002Z");

@@ -1,5 +1,8 @@
 //! The verbs that change a session's transaction.
 
+use std::sync::Arc;
+
+use catalog::Hooks;
 use config_tree::{Body, Key, NodePath};
 use serde_json::Value;
 
@@ -12,6 +15,12 @@ use crate::shared::Rules;
 use crate::transaction::OpenTransaction;
 
 impl Engine {
+    /// Hands in what computes the members with `x-derived: hook:NAME`. Done once, before the first
+    /// change; `false`, and nothing happens, when it was done before.
+    pub fn hooks_set(&self, hooks: Arc<dyn Hooks + Send + Sync>) -> bool {
+        self.shared.hooks.set(hooks).is_ok()
+    }
+
     /// Replaces the body of an object or a member in the session's transaction; if `seen` is given,
     /// only if the node still holds that.
     ///

@@ -12,8 +12,8 @@ mod transactions;
 mod tree_build;
 mod watch;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, Guard};
 use catalog::{Catalog, SecretReader};
@@ -33,6 +33,7 @@ use crate::hub::Hub;
 use crate::past::Past;
 use crate::revision::{Revision, RevisionNumber, Timestamp};
 use crate::secrets::Sealer;
+use crate::sequences::Sequences;
 use crate::session::{Session, State};
 use crate::shared::Shared;
 use crate::store::failpoint::{Point, reach};
@@ -143,6 +144,8 @@ impl Engine {
             past: Past::default(),
             hub: Hub::default(),
             appliers,
+            sequences: Sequences::default(),
+            hooks: OnceLock::new(),
         });
         shared.appliers.iter().for_each(|applier| applier.apply(&shared.running.load(), &[]));
         let (nudge, nudged) = std::sync::mpsc::sync_channel(1);

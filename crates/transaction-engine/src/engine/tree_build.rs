@@ -59,7 +59,7 @@ impl Engine {
                 open(sealer, path, &pointers, &mut value)?
             }
         };
-        let checked = self.catalog().check_body(path, value).map_err(Error::Invalid)?;
+        let checked = self.catalog().check_kept_body(path, value).map_err(Error::Invalid)?;
         let Checked { mut value, references, secrets } = checked;
         for pointer in &secrets {
             match given.iter().find(|(place, _)| place == pointer) {

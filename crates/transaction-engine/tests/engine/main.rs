@@ -16,3 +16,4 @@ mod retries;
 mod scenarios;
 mod size;
 mod watching;
+mod words;

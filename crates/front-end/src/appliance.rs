@@ -7,19 +7,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use parking_lot::Mutex;
 use transaction_engine::{Engine, Timestamp};
 
 use crate::caller::Account;
 use crate::credentials::Credentials;
 use crate::dialect::{Blueprint, Dialect};
 use crate::failure::Failure;
+use crate::login_gate::LoginGate;
 use crate::metrics::{LoginOutcome, Metrics};
 use crate::password::{PasswordError, PasswordHasher};
 use crate::presentation::Presentation;
 use crate::remembered::Remembered;
 use crate::session::Logins;
-use crate::throttle::{Throttle, ThrottleRules};
+use crate::throttle::ThrottleRules;
 use crate::transport::{CertificateSlot, Limits};
 
 /// How the appliances of a process behave.
@@ -75,7 +75,7 @@ pub struct Appliance {
     pub(crate) process: Arc<Process>,
     pub(crate) dialect: Box<dyn Dialect>,
     certificate: Arc<CertificateSlot>,
-    throttle: Mutex<Throttle>,
+    gate: LoginGate,
     remembered: Remembered,
 }
 
@@ -96,13 +96,13 @@ impl Appliance {
         let dialect = plan.build(&engine, &logins);
         Self {
             name: engine.catalog().name().into(),
+            gate: LoginGate::new(throttle, Arc::clone(engine.clock())),
             engine,
             logins,
             metrics,
             process,
             dialect,
             certificate,
-            throttle: Mutex::new(Throttle::new(throttle)),
             remembered: Remembered::default(),
         }
     }
@@ -161,26 +161,20 @@ impl Appliance {
         find: impl FnOnce(&Credentials) -> Option<Account>,
     ) -> Result<Option<Account>, Failure> {
         let Credentials { user, password } = credentials;
-        let now = self.now().as_micros();
-        if let Err(blocked) = self.throttle.lock().check(address, user, now) {
-            self.metrics.login(LoginOutcome::Blocked);
-            return Err(blocked.into());
-        }
+        let begun = self.gate.begin(address, user).await;
+        let attempt = begun.inspect_err(|_| self.metrics.login(LoginOutcome::Blocked))?;
         let Administrator { name, password_hash } = &self.process.administrator;
         let is_administrator = user == name;
         let stored = is_administrator.then(|| password_hash.clone());
         // Checked for everybody, so that the time of an answer does not tell who exists.
-        let checked = self.process.hasher.verify(stored, password.clone()).await;
+        let checked = self.process.hasher.verify(attempt.lane(), stored, password.clone()).await;
         let fits = checked.inspect_err(|_| self.metrics.login(LoginOutcome::Busy))?;
         let account = match is_administrator {
             true => fits.then(Account::administrator),
             false => find(credentials),
         };
-        let mut throttle = self.throttle.lock();
-        if account.is_some() {
-            throttle.succeeded(address, user);
-        } else {
-            throttle.failed(address, user, now);
+        attempt.end(account.is_some());
+        if account.is_none() {
             tracing::warn!(appliance = &*self.name, %address, "login refused");
         }
         Ok(account)

@@ -19,10 +19,12 @@ mod confirmation_time;
 mod credentials;
 mod dialect;
 mod failure;
+mod fair_queue;
 #[doc(hidden)]
 pub mod fuzzing;
 mod http_path;
 pub mod json;
+mod login_gate;
 mod methods;
 pub mod metrics;
 mod outcome;

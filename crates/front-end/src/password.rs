@@ -1,9 +1,10 @@
 //! Hashing and checking passwords without hurting anybody else.
 //!
 //! One argon2id hash takes 30 ms of a core and 19 MiB. So hashes run on tokio's blocking threads, two
-//! at a time, and no more than a few dozen wait: a flood of logins makes further logins fail quickly
-//! and leaves the rest of the daemon alone. Who waits holds a place until the hash is done, even if the
-//! client has gone, because the thread cannot be stopped.
+//! at a time, and a bounded number wait in a fair queue: a flood of logins makes its own logins fail
+//! quickly and leaves the rest of the daemon, and those who were right before, alone. A hash that has
+//! begun holds its turn until it is done, even if the client has gone, because the thread cannot be
+//! stopped.
 //!
 //! A name that does not exist is checked against a hash that nothing matches, made with the same
 //! parameters, so that the time of the answer does not tell which names exist.
@@ -13,14 +14,21 @@ use std::sync::Arc;
 use argon2::password_hash::phc::{Output, PasswordHash, Salt};
 use argon2::password_hash::{self, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
+
+use crate::fair_queue::{FairQueue, Full, Lane};
 
 /// Hashes at once.
 const WORKERS: usize = 2;
 
-/// Hashes that may wait for a worker.
+/// Hashes of strangers that may wait for a worker.
 const WAITING: usize = 64;
+
+/// Hashes of those who were right before that may wait for a worker.
+const KNOWN_WAITING: usize = 32;
+
+/// Where those wait who set a password: they have logged in.
+const SETTING: Lane = Lane { id: [0; 32], known: true };
 
 /// Length of a hash, in bytes.
 const OUTPUT_BYTES: usize = Params::DEFAULT_OUTPUT_LEN;
@@ -28,9 +36,7 @@ const OUTPUT_BYTES: usize = Params::DEFAULT_OUTPUT_LEN;
 /// Hashes and checks passwords. Clones share the same workers.
 #[derive(Clone)]
 pub struct PasswordHasher {
-    /// A place in here, working or waiting; without one there is no waiting either.
-    places: Arc<Semaphore>,
-    workers: Arc<Semaphore>,
+    queue: FairQueue,
     /// What the password of an unknown user is compared with.
     nobody: Arc<str>,
 }
@@ -59,45 +65,41 @@ impl PasswordHasher {
     /// Workers for the whole process.
     pub fn new() -> Result<Self, PasswordError> {
         Ok(Self {
-            places: Arc::new(Semaphore::new(WORKERS + WAITING)),
-            workers: Arc::new(Semaphore::new(WORKERS)),
+            queue: FairQueue::new(WORKERS, KNOWN_WAITING, WAITING),
             nobody: matching_nothing()?.into(),
         })
     }
 
     /// The hash of a password, as a PHC string.
     pub async fn hash(&self, password: Zeroizing<String>) -> Result<String, PasswordError> {
-        self.run(move || hash_blocking(&password)).await
+        self.run(SETTING, move || hash_blocking(&password)).await
     }
 
     /// Whether the password fits the hash. `None` stands for an unknown user: never fits, and takes
-    /// the same time to say so.
-    pub async fn verify(
+    /// the same time to say so. Those in one lane wait for each other.
+    pub(crate) async fn verify(
         &self,
+        lane: Lane,
         phc: Option<String>,
         password: Zeroizing<String>,
     ) -> Result<bool, PasswordError> {
         let nobody = Arc::clone(&self.nobody);
-        self.run(move || {
+        self.run(lane, move || {
             let fits = verify_blocking(phc.as_deref().unwrap_or(&nobody), &password)?;
             Ok(fits && phc.is_some())
         })
         .await
     }
 
-    async fn run<T, F>(&self, work: F) -> Result<T, PasswordError>
+    async fn run<T, F>(&self, lane: Lane, work: F) -> Result<T, PasswordError>
     where
         T: Send + 'static,
         F: FnOnce() -> Result<T, PasswordError> + Send + 'static,
     {
-        let place: OwnedSemaphorePermit =
-            Arc::clone(&self.places).try_acquire_owned().map_err(|_| PasswordError::Busy)?;
-        // The semaphores are never closed; if they were, there would be no worker.
-        let worker =
-            Arc::clone(&self.workers).acquire_owned().await.map_err(|_| PasswordError::Busy)?;
+        let turn = self.queue.turn(lane).await.map_err(|Full| PasswordError::Busy)?;
         let working = tokio::task::spawn_blocking(move || {
             let outcome = work();
-            drop((worker, place));
+            drop(turn);
             outcome
         });
         working.await.map_err(PasswordError::BrokeOff)?
@@ -164,6 +166,8 @@ fn matching_nothing() -> Result<String, PasswordError> {
 mod tests {
     use super::*;
 
+    const LANE: Lane = Lane { id: [1; 32], known: false };
+
     fn secret(text: &str) -> Zeroizing<String> {
         Zeroizing::new(text.to_owned())
     }
@@ -173,15 +177,15 @@ mod tests {
         let hasher = PasswordHasher::new().unwrap();
         let phc = hasher.hash(secret("s€cret")).await.unwrap();
         assert!(phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{phc}");
-        assert!(hasher.verify(Some(phc.clone()), secret("s€cret")).await.unwrap());
-        assert!(!hasher.verify(Some(phc), secret("s?cret")).await.unwrap());
+        assert!(hasher.verify(LANE, Some(phc.clone()), secret("s€cret")).await.unwrap());
+        assert!(!hasher.verify(LANE, Some(phc), secret("s?cret")).await.unwrap());
         assert_ne!(hash_blocking("same").unwrap(), hash_blocking("same").unwrap());
     }
 
     #[tokio::test]
     async fn unknown_user_is_refused_at_the_same_cost() {
         let hasher = PasswordHasher::new().unwrap();
-        assert!(!hasher.verify(None, secret("admin")).await.unwrap());
+        assert!(!hasher.verify(LANE, None, secret("admin")).await.unwrap());
         let parameters = |phc: &str| phc.rsplitn(3, '$').last().map(str::to_owned);
         let real = hash_blocking("admin").unwrap();
         assert_eq!(parameters(&hasher.nobody), parameters(&real));
@@ -191,19 +195,22 @@ mod tests {
     #[tokio::test]
     async fn foreign_hash_is_an_error_and_not_a_refusal() {
         let hasher = PasswordHasher::new().unwrap();
-        let outcome = hasher.verify(Some("$1$old$style".into()), secret("x")).await;
+        let outcome = hasher.verify(LANE, Some("$1$old$style".into()), secret("x")).await;
         assert!(outcome.is_err(), "{outcome:?}");
     }
 
     #[tokio::test]
     async fn queue_is_bounded() {
         let hasher = PasswordHasher::new().unwrap();
-        let taken = Arc::clone(&hasher.places).try_acquire_many_owned((WORKERS + WAITING) as u32);
-        let outcome = hasher.verify(None, secret("x")).await;
+        let turns = [hasher.queue.turn(LANE).await, hasher.queue.turn(LANE).await];
+        let mut waiting: Vec<_> = (0..WAITING).map(|_| Box::pin(hasher.queue.turn(LANE))).collect();
+        for one in &mut waiting {
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(one.as_mut().poll(&mut context).is_pending());
+        }
+        let outcome = hasher.verify(LANE, None, secret("x")).await;
         assert!(matches!(outcome, Err(PasswordError::Busy)));
-        drop(taken);
-        assert!(!hasher.verify(None, secret("x")).await.unwrap());
-        assert_eq!(hasher.places.available_permits(), WORKERS + WAITING);
-        assert_eq!(hasher.workers.available_permits(), WORKERS);
+        drop((waiting, turns));
+        assert!(!hasher.verify(LANE, None, secret("x")).await.unwrap());
     }
 }

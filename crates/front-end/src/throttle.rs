@@ -9,6 +9,9 @@
 //! hour in a microsecond. Clocks are set back sometimes; a block never lasts longer than its own length
 //! from the moment it is looked at.
 //!
+//! An attempt counts from the moment it begins: of attempts at the same time no more are checked than
+//! one after the other.
+//!
 //! Names come from strangers and may be long, so a pair is kept as a digest of fixed size, and only so
 //! many pairs are kept: the one that failed longest ago makes room.
 
@@ -57,14 +60,31 @@ pub struct Blocked {
     pub seconds_left: u32,
 }
 
+/// Why an attempt is not begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// There were too many failures.
+    Blocked(Blocked),
+    /// It may be begun when another one has ended.
+    Wait,
+}
+
 type Key = [u8; 32];
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Record {
     /// Times of the failures within the window, oldest first; fewer than `rules.failures`.
     failures: Vec<i64>,
+    /// How many attempts have begun and not ended.
+    under_way: usize,
     blocked_until: Option<i64>,
     touched: u64,
+}
+
+impl Record {
+    fn is_empty(&self) -> bool {
+        self.failures.is_empty() && self.under_way == 0 && self.blocked_until.is_none()
+    }
 }
 
 impl Throttle {
@@ -73,47 +93,75 @@ impl Throttle {
         Self { rules, ..Self::default() }
     }
 
-    /// Whether this user may try from this address now.
-    pub fn check(&mut self, address: IpAddr, user: &str, now: i64) -> Result<(), Blocked> {
-        let key = key(address, user);
-        let Some(record) = self.entries.get_mut(&key) else { return Ok(()) };
-        let Some(until) = record.blocked_until else { return Ok(()) };
-        // If the clock was set back, the block would last that much longer.
-        let until = until.min(now.saturating_add(span(self.rules.block)));
-        if now < until {
-            record.blocked_until = Some(until);
-            let left = until.saturating_sub(now).saturating_add(MICROSECONDS - 1) / MICROSECONDS;
-            return Err(Blocked { seconds_left: u32::try_from(left).unwrap_or(u32::MAX) });
+    /// Begins an attempt, which counts as a failure until it has proved to be none: attempts at the
+    /// same time gain nothing.
+    ///
+    /// # Errors
+    /// [`Refused::Blocked`]; [`Refused::Wait`] while so many attempts are under way that one more
+    /// could be one too many.
+    pub fn begin(&mut self, address: IpAddr, user: &str, now: i64) -> Result<(), Refused> {
+        let key = pair(address, user);
+        if let Some(until) = self.entries.get(&key).and_then(|record| record.blocked_until) {
+            // If the clock was set back, the block would last that much longer.
+            let until = until.min(now.saturating_add(span(self.rules.block)));
+            if now < until {
+                if let Some(record) = self.entries.get_mut(&key) {
+                    record.blocked_until = Some(until);
+                }
+                let left = until.saturating_sub(now).saturating_add(MICROSECONDS - 1);
+                let seconds_left = u32::try_from(left / MICROSECONDS).unwrap_or(u32::MAX);
+                return Err(Refused::Blocked(Blocked { seconds_left }));
+            }
+            self.forget(&key);
         }
-        self.forget(&key);
+        let most = self.rules.failures.max(1);
+        let record = self.record(key);
+        if record.under_way > 0 && record.failures.len() + record.under_way >= most {
+            return Err(Refused::Wait);
+        }
+        record.under_way += 1;
+        self.make_room();
         Ok(())
     }
 
-    /// Notes a failed attempt.
-    pub fn failed(&mut self, address: IpAddr, user: &str, now: i64) {
-        let key = key(address, user);
-        let touched = self.touch(key);
-        let record = self.entries.entry(key).or_insert_with(|| Record {
-            failures: Vec::new(),
-            blocked_until: None,
-            touched,
-        });
-        record.touched = touched;
-        let window = span(self.rules.window);
-        // Times after now are from before the clock was set back: they count as now.
-        record.failures.iter_mut().for_each(|time| *time = now.min(*time));
-        record.failures.retain(|time| now.saturating_sub(*time) < window);
-        record.failures.push(now);
-        if record.failures.len() >= self.rules.failures {
-            record.failures.clear();
-            record.blocked_until = Some(now.saturating_add(span(self.rules.block)));
+    /// Ends an attempt that [`begin`](Self::begin) allowed. `None`: it came to nothing, and does
+    /// not count.
+    pub fn end(&mut self, address: IpAddr, user: &str, now: i64, success: Option<bool>) {
+        let key = pair(address, user);
+        let (window, most) = (span(self.rules.window), self.rules.failures);
+        let block = now.saturating_add(span(self.rules.block));
+        let record = self.record(key);
+        record.under_way = record.under_way.saturating_sub(1);
+        match success {
+            // What went before is forgotten.
+            Some(true) => {
+                record.failures.clear();
+                record.blocked_until = None;
+            }
+            Some(false) => {
+                // Times after now are from before the clock was set back: they count as now.
+                record.failures.iter_mut().for_each(|time| *time = now.min(*time));
+                record.failures.retain(|time| now.saturating_sub(*time) < window);
+                record.failures.push(now);
+                if record.failures.len() >= most {
+                    record.failures.clear();
+                    record.blocked_until = Some(block);
+                }
+            }
+            None => {}
+        }
+        if record.is_empty() {
+            self.forget(&key);
         }
         self.make_room();
     }
 
-    /// Notes a successful attempt: what went before is forgotten.
-    pub fn succeeded(&mut self, address: IpAddr, user: &str) {
-        self.forget(&key(address, user));
+    // The record of a key, the youngest one from now on.
+    fn record(&mut self, key: Key) -> &mut Record {
+        let touched = self.touch(key);
+        let record = self.entries.entry(key).or_default();
+        record.touched = touched;
+        record
     }
 
     /// Moves a key to the young end.
@@ -141,7 +189,8 @@ impl Throttle {
     }
 }
 
-fn key(address: IpAddr, user: &str) -> Key {
+/// A pair of address and user, as a digest.
+pub(crate) fn pair(address: IpAddr, user: &str) -> Key {
     let mut hasher = blake3::Hasher::new();
     // One length for both families, so that no name can continue an address.
     let address = match address {
@@ -177,6 +226,50 @@ mod tests {
         throttle
     }
 
+    impl Throttle {
+        fn failed(&mut self, address: IpAddr, user: &str, now: i64) {
+            // Also where it would not have been allowed.
+            self.end(address, user, now, Some(false));
+        }
+
+        fn check(&mut self, address: IpAddr, user: &str, now: i64) -> Result<(), Blocked> {
+            match self.begin(address, user, now) {
+                Ok(()) => {
+                    self.end(address, user, now, None);
+                    Ok(())
+                }
+                Err(Refused::Blocked(blocked)) => Err(blocked),
+                Err(Refused::Wait) => panic!("nothing is under way"),
+            }
+        }
+    }
+
+    #[test]
+    fn attempts_at_the_same_time_count_before_they_are_checked() {
+        let mut throttle = after(0..3);
+        for _ in 3..10 {
+            assert_eq!(throttle.begin(HERE, "admin", seconds(3)), Ok(()));
+        }
+        assert_eq!(throttle.begin(HERE, "admin", seconds(3)), Err(Refused::Wait));
+        assert_eq!(throttle.begin(HERE, "other", seconds(3)), Ok(()));
+        throttle.end(HERE, "admin", seconds(3), None);
+        assert_eq!(throttle.begin(HERE, "admin", seconds(3)), Ok(()));
+        for _ in 3..10 {
+            throttle.end(HERE, "admin", seconds(4), Some(false));
+        }
+        assert!(matches!(throttle.begin(HERE, "admin", seconds(4)), Err(Refused::Blocked(_))));
+    }
+
+    #[test]
+    fn one_success_frees_those_who_wait() {
+        let mut throttle = after(0..9);
+        assert_eq!(throttle.begin(HERE, "admin", seconds(9)), Ok(()));
+        assert_eq!(throttle.begin(HERE, "admin", seconds(9)), Err(Refused::Wait));
+        throttle.end(HERE, "admin", seconds(9), Some(true));
+        assert!(throttle.entries.is_empty() && throttle.by_age.is_empty());
+        assert_eq!(throttle.begin(HERE, "admin", seconds(9)), Ok(()));
+    }
+
     #[test]
     fn tenth_failure_blocks_for_five_minutes() {
         let mut throttle = after(0..9);
@@ -206,7 +299,7 @@ mod tests {
     #[test]
     fn success_clears() {
         let mut throttle = after(0..9);
-        throttle.succeeded(HERE, "admin");
+        throttle.end(HERE, "admin", seconds(8), Some(true));
         throttle.failed(HERE, "admin", seconds(9));
         assert_eq!(throttle.check(HERE, "admin", seconds(9)), Ok(()));
     }

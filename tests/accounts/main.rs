@@ -162,6 +162,58 @@ fn a_name_with_which_nobody_could_log_in_is_refused() {
 }
 
 #[test]
+fn a_refused_deletion_counts_the_referrers_that_its_reader_may_not_read() {
+    const TIME: &str = "/api/configuration/policies/time_policies";
+    const CHANNEL: &str = "/api/configuration/rdp/channel_policies/-20100";
+    let (server, mut admin, _) = with_eve(&["policies-write"]);
+    admin.open().expect(200);
+    let mut time = admin.get(&format!("{TIME}/-100")).expect(200).at("/body");
+    time["name"] = json!("office");
+    let time = admin.post(TIME, &time).expect(201).at("/key");
+    let mut policy = admin.get(CHANNEL).expect(200).at("/body");
+    policy["rules"][0]["time_policy"] = time.clone();
+    admin.put(CHANNEL, &policy).expect(200);
+    admin.commit().expect(200);
+
+    let mut session = eve(&server);
+    session.open().expect(200);
+    let path = format!("{TIME}/{}", time.as_str().expect("a key"));
+    let refused = session.delete(&path).expect_error(400, "SemanticError");
+    assert_eq!(refused.at("/error/details/errors/0/rule"), "in-use");
+    assert_eq!(refused.at("/error/details/errors/0/paths"), json!([]));
+    assert_eq!(refused.at("/error/details/errors/0/hidden"), 1);
+    assert!(!refused.json().to_string().contains("rdp"), "{}", refused.json());
+    session.rollback().expect(200);
+    admin.open().expect(200);
+    let shown = admin.delete(&path).expect_error(400, "SemanticError");
+    let place = format!("{CHANNEL}#rules/0/time_policy");
+    assert_eq!(shown.at("/error/details/errors/0/paths"), json!([place]));
+}
+
+#[test]
+fn a_secret_of_others_looks_as_if_it_were_not_there() {
+    const PASSWORDS: &str = "/api/configuration/passwords";
+    let (server, mut admin, user) = with_eve(&["policies-write"]);
+    let mine = admin.get(&format!("{USERS}/{user}")).expect(200).at("/body/password/key");
+    let others = format!("{PASSWORDS}/{}", mine.as_str().expect("a key"));
+    // Kept for those who ask again, and not for eve.
+    (0..3).for_each(|_| drop(admin.get(&others).expect(200)));
+
+    let mut session = eve(&server);
+    session.open().expect(200);
+    let unknown = format!("{PASSWORDS}/00000000-0000-4000-8000-000000000000");
+    for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"] {
+        let ask = |session: &mut Client, path: &str| {
+            session.request(method, path).json(&json!({})).send().status
+        };
+        assert_eq!(ask(&mut session, &others), ask(&mut session, &unknown), "{method}");
+    }
+    session.get(&others).expect_error(404, "NotFound");
+    let own = password(&mut session, "a secret of hers");
+    session.get(&format!("{PASSWORDS}/{own}")).expect(200);
+}
+
+#[test]
 fn a_conflict_shows_nothing_that_its_reader_may_not_read() {
     const TIME: &str = "/api/configuration/policies/time_policies";
     const CHANNEL: &str = "/api/configuration/rdp/channel_policies/-20100";
@@ -190,9 +242,11 @@ fn a_conflict_shows_nothing_that_its_reader_may_not_read() {
         };
         let told = answer.expect(status).json();
         let error = told["error"]["details"]["errors"][0].clone();
-        assert_eq!(error["paths"], json!([format!("{CHANNEL}#rules/0/time_policy")]), "{told}");
+        assert_eq!(error["paths"], json!([]), "{told}");
         assert_eq!(error["rule"], "reference-target", "it says what is wrong: {told}");
-        assert!(!told.to_string().contains("for nobody's eyes"), "{told}");
+        for hidden in ["for nobody's eyes", CHANNEL, "-20100", "channel_policies"] {
+            assert!(!told.to_string().contains(hidden), "{hidden}: {told}");
+        }
     };
     expect_discreet("PUT", "/api/transaction", 409);
     expect_discreet("POST", "/boxwood/v1/transaction/plan", 200);

@@ -61,9 +61,8 @@ impl Rights {
         let Self::Granted { grants, stores } = self else {
             return true;
         };
-        let is_store = path.segments().first().is_some_and(|key| stores.contains(&key.as_str()));
         match access {
-            _ if is_store => self.allow_changes(),
+            _ if is_below(stores, path) => self.allow_changes(),
             Access::Write => {
                 grants.iter().any(|grant| grant.write && path.starts_with(&grant.part))
             }
@@ -72,6 +71,23 @@ impl Rights {
                 .iter()
                 .any(|grant| path.starts_with(&grant.part) || grant.part.starts_with(path)),
         }
+    }
+
+    /// Whether a member of a store may be seen: one that was just made in the caller's transaction,
+    /// or one that a node refers to which may be seen. Another one looks as if it were not there,
+    /// since whether a key exists is part of what is protected.
+    pub(crate) fn allow_stored(&self, running: &Tree, seen: &Tree, path: &NodePath) -> bool {
+        let Self::Granted { stores, .. } = self else { return true };
+        if !is_below(stores, path) || path.segments().len() < 2 {
+            return true;
+        }
+        running.get(path).is_none()
+            || seen.referrers(path).any(|referrer| self.allow(Access::Read, &referrer.path))
+    }
+
+    /// Whether a node is one that [`Rights::allow_stored`] is to be asked for.
+    pub(crate) fn is_stored(&self, path: &NodePath) -> bool {
+        matches!(self, Self::Granted { stores, .. } if is_below(stores, path))
     }
 
     /// Whether anything may be changed at all, which is what a transaction is for.
@@ -86,6 +102,10 @@ impl Rights {
     pub(crate) fn is_all(&self) -> bool {
         *self == Self::All
     }
+}
+
+fn is_below(stores: &[&str], path: &NodePath) -> bool {
+    path.segments().first().is_some_and(|key| stores.contains(&key.as_str()))
 }
 
 /// What a login rests on in the committed configuration: a user who is still there, say.

@@ -147,7 +147,7 @@ impl Failure {
                 let path = at.href(place, shows);
                 format!("{path} is not what If-Match names; read it again and repeat")
             }
-            Self::Engine(error) => engine_sentence(error),
+            Self::Engine(error) => engine_sentence(error, at),
             Self::Internal => "Internal error; the log of the server says more".into(),
         }
     }
@@ -232,14 +232,19 @@ impl From<PasswordError> for Failure {
 
 // ===== the engine's =====
 
-fn engine_sentence(error: &EngineError) -> String {
+/// What is said in the place of what the caller may not see: not even where it is.
+const HIDDEN: &str =
+    "A part of the configuration that you may not see stands in the way; ask an administrator";
+
+fn engine_sentence(error: &EngineError, at: &At<'_>) -> String {
     match error {
         EngineError::Invalid(violations) | EngineError::Rejected(violations) => {
-            first_of(violations)
+            first_of(violations, at)
         }
         EngineError::Conflict { head, overlaps, .. } => {
             let broken = overlaps.iter().find_map(|overlap| overlap.broken.as_ref());
             match broken {
+                Some(broken) if !at.may_see(&broken.path) => HIDDEN.to_owned(),
                 Some(Violation { message, .. }) => {
                     format!("With what others committed up to revision {head}, {message}")
                 }
@@ -248,6 +253,11 @@ fn engine_sentence(error: &EngineError) -> String {
         }
         EngineError::Store(StoreError::Poisoned | StoreError::TooLarge { .. }) => {
             capitalised(error)
+        }
+        EngineError::Refused(refusals)
+            if refusals.first().is_some_and(|refusal| !at.may_see(&refusal.path)) =>
+        {
+            HIDDEN.to_owned()
         }
         EngineError::Store(_) => "The change could not be made durable; nothing more will be \
                                   written until the server is restarted, reads go on"
@@ -266,8 +276,9 @@ fn capitalised(error: &EngineError) -> String {
 }
 
 // The message carries the first, since many clients show nothing else.
-fn first_of(violations: &[Violation]) -> String {
-    let first = violations.first().map_or("", |violation| &violation.message);
+fn first_of(violations: &[Violation], at: &At<'_>) -> String {
+    let seen = violations.iter().find(|violation| at.may_see(&violation.path));
+    let first = seen.map_or(HIDDEN, |violation| &violation.message);
     match violations.len() {
         0 | 1 => first.to_owned(),
         2 => format!("{first} (and 1 more error, see details)"),
@@ -276,7 +287,7 @@ fn first_of(violations: &[Violation]) -> String {
 }
 
 fn engine_details(error: &EngineError, at: &At<'_>, shows: &dyn Presentation) -> Value {
-    let message = || engine_sentence(error);
+    let message = || engine_sentence(error, at);
     match error {
         EngineError::NotAllowed { path, .. } => json!({ "resource": shows.href(path) }),
         EngineError::NoTransaction => json!({ "reason": "no-transaction" }),
@@ -291,7 +302,7 @@ fn engine_details(error: &EngineError, at: &At<'_>, shows: &dyn Presentation) ->
             json!({ "reason": "key-taken", "resource": shows.href(path) })
         }
         EngineError::Invalid(violations) | EngineError::Rejected(violations) => {
-            let errors: Vec<_> = violations.iter().map(|one| violation(one, shows)).collect();
+            let errors: Vec<_> = violations.iter().map(|one| violation(one, at, shows)).collect();
             json!({ "errors": errors })
         }
         EngineError::Conflict { base, head, overlaps } => json!({
@@ -301,10 +312,16 @@ fn engine_details(error: &EngineError, at: &At<'_>, shows: &dyn Presentation) ->
             "errors": overlaps.iter().map(|one| overlap(one, at, shows)).collect::<Vec<_>>(),
         }),
         EngineError::InUse { path, referrers } => {
-            let places = referrers.iter().map(|r| place(&shows.href(&r.path), &r.pointer));
-            let errors = json!([{
+            let (seen, hidden): (Vec<_>, Vec<_>) =
+                referrers.iter().partition(|referrer| at.may_see(&referrer.path));
+            let places = seen.iter().map(|r| place(&shows.href(&r.path), &r.pointer));
+            let mut error = json!({
                 "message": message(), "rule": "in-use", "paths": places.collect::<Vec<_>>(),
-            }]);
+            });
+            if !hidden.is_empty() {
+                error["hidden"] = json!(hidden.len());
+            }
+            let errors = json!([error]);
             json!({ "resource": shows.href(path), "errors": errors })
         }
         EngineError::BuiltIn(path) => json!({
@@ -314,7 +331,7 @@ fn engine_details(error: &EngineError, at: &At<'_>, shows: &dyn Presentation) ->
             "errors": [{ "message": message(), "paths": [shows.href(path)] }],
         }),
         EngineError::Refused(refusals) => {
-            let errors: Vec<_> = refusals.iter().map(|one| refusal(one, shows)).collect();
+            let errors: Vec<_> = refusals.iter().map(|one| refusal(one, at, shows)).collect();
             json!({ "errors": errors })
         }
         EngineError::NoRevision { oldest, newest, .. } => {
@@ -334,8 +351,11 @@ fn engine_details(error: &EngineError, at: &At<'_>, shows: &dyn Presentation) ->
     }
 }
 
-fn violation(violation: &Violation, shows: &dyn Presentation) -> Value {
+fn violation(violation: &Violation, at: &At<'_>, shows: &dyn Presentation) -> Value {
     let Violation { path, pointer, rule, layer: _, message } = violation;
+    if !at.may_see(path) {
+        return json!({ "message": HIDDEN, "paths": [], "rule": rule });
+    }
     json!({
         "message": message,
         "paths": [place(&shows.href(path), pointer)],
@@ -344,8 +364,11 @@ fn violation(violation: &Violation, shows: &dyn Presentation) -> Value {
     })
 }
 
-fn refusal(refusal: &Refusal, shows: &dyn Presentation) -> Value {
+fn refusal(refusal: &Refusal, at: &At<'_>, shows: &dyn Presentation) -> Value {
     let Refusal { path, pointer, message } = refusal;
+    if !at.may_see(path) {
+        return json!({ "message": HIDDEN, "paths": [] });
+    }
     json!({ "message": message, "paths": [place(&shows.href(path), pointer)], "pointer": pointer })
 }
 
@@ -354,7 +377,8 @@ fn refusal(refusal: &Refusal, shows: &dyn Presentation) -> Value {
 fn overlap(overlap: &Overlap, at: &At<'_>, shows: &dyn Presentation) -> Value {
     let Overlap { path, base, theirs, mine, broken } = overlap;
     let mut facts = match broken {
-        Some(broken) => violation(broken, shows),
+        Some(broken) => violation(broken, at, shows),
+        None if !at.may_see(path) => json!({ "message": HIDDEN, "paths": [] }),
         None => json!({
             "message": "both this transaction and a later revision changed it",
             "paths": [shows.href(path)],

@@ -18,6 +18,7 @@ use crate::condition::{self, Tag};
 use crate::failure::{Failure, Place};
 use crate::methods::Methods;
 use crate::outcome::Outcome;
+use crate::session::Login;
 use crate::sps::address::href;
 use crate::transport::RequestBody;
 
@@ -34,7 +35,8 @@ pub(super) fn node_get_again(sps: &Sps, appliance: &Appliance, head: &Parts) -> 
         View::Running(running) => running.number == kept.revision,
         View::Staged(_) => false,
     };
-    if !is_seen || !login.account.rights.allow(Access::Read, &kept.path) {
+    let rights = &login.account.rights;
+    if !is_seen || !rights.allow(Access::Read, &kept.path) || rights.is_stored(&kept.path) {
         return None;
     }
     let text = Unfinished::finish_kept(&kept.text, appliance.logins.idle().as_secs());
@@ -44,8 +46,9 @@ pub(super) fn node_get_again(sps: &Sps, appliance: &Appliance, head: &Parts) -> 
 
 impl Call<'_> {
     pub(super) async fn node(&self, path: &NodePath, body: RequestBody) -> Result<Answer, Failure> {
-        let view = self.appliance.engine.view(&self.login()?.session);
-        if view.tree().get(path).is_none() {
+        let login = self.login()?;
+        let view = self.appliance.engine.view(&login.session);
+        if view.tree().get(path).is_none() || !self.may_see_stored(login, &view, path) {
             return Err(Failure::NotFound(Place::Request));
         }
         let allow = self.node_allow(path);
@@ -57,6 +60,12 @@ impl Call<'_> {
             _ => Box::pin(self.node_change(path, &view, body)).await?,
         };
         Ok(answer.allow(allow))
+    }
+
+    fn may_see_stored(&self, login: &Login, view: &View, path: &NodePath) -> bool {
+        let rights = &login.account.rights;
+        !rights.is_stored(path)
+            || rights.allow_stored(&self.appliance.engine.running().tree, view.tree(), path)
     }
 
     fn node_get(&self, view: &View, path: &NodePath, allow: Methods) -> Result<Answer, Failure> {

@@ -78,6 +78,7 @@ impl InProcess {
             hosts: Vec::new(),
             administrator: administrator.name.clone(),
             idle: Some(IDLE),
+            data_dir: None,
         };
         let blueprint = blueprint(ground, DialectSettings::default())?;
         let process = Arc::new(Process::new(options, administrator)?);

@@ -15,14 +15,14 @@ use front_end::transport::{
     BindError, BoundListener, CertificateSlot, Limits, Server, Site, TlsError,
 };
 use front_end::{
-    Administrator, Appliance, Blueprint, DialectSettings, Ground, Metrics, Process, ProcessOptions,
-    Router, SpsSettings, UnknownDialect,
+    Administrator, Appliance, Blueprint, DialectSettings, Ground, Head, Metrics, Process,
+    ProcessOptions, Router, SpsSettings, UnknownDialect,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use transaction_engine::clock::{Clock, SystemClock};
 use transaction_engine::secrets::{KeyError, Sealer};
 use transaction_engine::store::{CheckpointDir, MemStore, SledStore, Store, StoreError};
-use transaction_engine::{Engine, HistoryRules, Options};
+use transaction_engine::{Engine, HistoryRules, MessageRule, Options};
 
 use crate::administrator::{self, AdministratorError};
 use crate::appliance::{self, ApplianceError};
@@ -119,8 +119,12 @@ async fn serve(settings: &Settings) -> Result<(), DaemonError> {
     tracing::info!(finished = drained.finished, cut_off = drained.cut_off, "listeners drained");
     expiry.abort();
     appliance.end_sessions();
-    // Waits for the writer and writes a checkpoint: not for a runtime's thread.
-    let stopped = tokio::task::spawn_blocking(move || engine.shutdown()).await;
+    // Waits for the writers and writes checkpoints: not for a runtime's thread.
+    let stopped = tokio::task::spawn_blocking(move || {
+        appliance.heads().iter().for_each(|head| head.engine.shutdown());
+        engine.shutdown();
+    })
+    .await;
     drop(stopped);
     tracing::info!("stopped");
     Ok(())
@@ -151,8 +155,7 @@ pub(crate) fn open_engine(
 ) -> Result<(Engine, Parts), DaemonError> {
     let store = SledStore::open(data_dir, settings.store.cache_bytes)?;
     appliance::expect_kept_name(data_dir, catalog)?;
-    let checkpoints = CheckpointDir::open(data_dir.join("checkpoints"))?;
-    let opened = engine_on(Box::new(store), Some(checkpoints), settings, data_dir, catalog)?;
+    let opened = engine_on(Medium::Kept(store), settings, data_dir, catalog)?;
     appliance::keep_name(data_dir, catalog)?;
     Ok(opened)
 }
@@ -164,13 +167,40 @@ pub(crate) fn fresh_engine(
     data_dir: &Path,
     catalog: &Arc<Catalog>,
 ) -> Result<Engine, DaemonError> {
-    let (engine, _) = engine_on(Box::new(MemStore::new()), None, settings, data_dir, catalog)?;
+    let (engine, _) = engine_on(Medium::Memory, settings, data_dir, catalog)?;
     Ok(engine)
 }
 
+/// Where an appliance's engines keep their revisions.
+enum Medium {
+    /// In a data directory.
+    Kept(SledStore),
+    /// Nowhere.
+    Memory,
+}
+
+/// Where one engine keeps its revisions and its checkpoints.
+type Place = (Box<dyn Store>, Option<CheckpointDir>);
+
+impl Medium {
+    /// The place of a head other than the running one.
+    fn head(&self, name: &str) -> Result<Place, StoreError> {
+        let Self::Kept(store) = self else { return Ok((Box::new(MemStore::new()), None)) };
+        let folder = store.data_dir().join("heads").join(name);
+        let checkpoints = CheckpointDir::open(folder.join("checkpoints"))?;
+        Ok((Box::new(store.sibling(&format!("heads/{name}"))?), Some(checkpoints)))
+    }
+
+    /// The place of the running head.
+    fn running(self) -> Result<Place, StoreError> {
+        let Self::Kept(store) = self else { return Ok((Box::new(MemStore::new()), None)) };
+        let checkpoints = CheckpointDir::open(store.data_dir().join("checkpoints"))?;
+        Ok((Box::new(store), Some(checkpoints)))
+    }
+}
+
 fn engine_on(
-    store: Box<dyn Store>,
-    checkpoints: Option<CheckpointDir>,
+    medium: Medium,
     settings: &Settings,
     data_dir: &Path,
     catalog: &Arc<Catalog>,
@@ -190,31 +220,49 @@ fn engine_on(
         hosts: hosts(settings),
         administrator: administrator::NAME.to_owned(),
         idle: settings.login.idle,
+        data_dir: Some(data_dir.to_owned()),
     };
     let mut blueprint = front_end::blueprint(ground, dialect_settings(settings))?;
-    let options = Options {
+    let options = |(store, checkpoints): Place| Options {
         catalog: Arc::clone(catalog),
         store,
         checkpoints,
         checkpoint_every: settings.store.checkpoint_revisions,
-        sealer,
-        clock,
+        sealer: Arc::clone(&sealer),
+        clock: Arc::clone(&clock),
         mode: appliance::transaction_mode(settings, catalog),
         change_limit: settings.limits.transaction_changes,
-        history: history_rules(settings, &blueprint),
+        history: history_rules(settings, None),
+        appliers: Vec::new(),
+    };
+    let mut heads = Vec::new();
+    for name in blueprint.heads() {
+        // A default that is made, such as a certificate, is made for the running head alone.
+        let engine = Engine::open(options(medium.head(name)?), &mut |_, _| None)?;
+        tell_opened(&engine, name);
+        heads.push(Head { name, engine: Arc::new(engine) });
+    }
+    let running = Options {
+        history: history_rules(settings, blueprint.message_rule()),
         appliers: blueprint.appliers(),
+        ..options(medium.running()?)
     };
     let engine =
-        Engine::open(options, &mut |collection, name| blueprint.generate(collection, name));
+        Engine::open(running, &mut |collection, name| blueprint.generate(collection, name));
     if let Some(failure) = blueprint.failure() {
         return Err(failure.into());
     }
     let engine = engine?;
-    for warning in engine.recovery_warnings() {
-        tracing::warn!(warning, "while opening the store");
-    }
-    tracing::info!(revision = engine.running().number.get(), "configuration opened");
+    tell_opened(&engine, "running");
+    blueprint.take_heads(heads);
     Ok((engine, Parts { blueprint, certificate }))
+}
+
+fn tell_opened(engine: &Engine, head: &str) {
+    for warning in engine.recovery_warnings() {
+        tracing::warn!(warning, head, "while opening the store");
+    }
+    tracing::info!(revision = engine.running().number.get(), head, "configuration opened");
 }
 
 fn hosts(settings: &Settings) -> Vec<String> {
@@ -237,13 +285,13 @@ fn show_own_certificate(
     certificate::keep(data_dir, &hosts(settings), engine.clock().now(), slot)
 }
 
-fn history_rules(settings: &Settings, blueprint: &Blueprint) -> HistoryRules {
+fn history_rules(settings: &Settings, message_required: Option<MessageRule>) -> HistoryRules {
     let days = settings.history.keep_days;
     HistoryRules {
         revisions: settings.history.keep_revisions,
         age: (days > 0).then(|| std::time::Duration::from_secs(days * 86_400)),
         answers: settings.history.idempotency,
-        message_required: blueprint.message_rule(),
+        message_required,
     }
 }
 

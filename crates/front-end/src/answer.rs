@@ -26,6 +26,8 @@ pub(crate) struct Answer {
     response: Response<AnswerBody>,
     /// Whether the revision is among the headers already.
     says_revision: bool,
+    /// How the answer itself calls the request, for the log.
+    name_of_request: Option<Box<str>>,
 }
 
 impl Answer {
@@ -34,7 +36,7 @@ impl Answer {
     pub(crate) fn empty(status: StatusCode) -> Self {
         let mut response = Response::new(AnswerBody::default());
         *response.status_mut() = status;
-        Self { response, says_revision: false }
+        Self { response, says_revision: false, name_of_request: None }
     }
 
     /// Bytes of a media type.
@@ -45,7 +47,7 @@ impl Answer {
         // As many as a node of the largest dialect has, so that the table does not grow on the way.
         headers.reserve(8);
         headers.insert(header::CONTENT_TYPE, kind);
-        Self { response, says_revision: false }
+        Self { response, says_revision: false, name_of_request: None }
     }
 
     /// JSON text in English, for one caller at one moment: what SPS and Boxwood's own API answer.
@@ -62,7 +64,7 @@ impl Answer {
     pub(crate) fn again(headers: &KeptHeaders, body: impl Into<Bytes>) -> Self {
         let mut response = Response::new(AnswerBody::from(body));
         *response.headers_mut() = headers.0.clone();
-        Self { response, says_revision: true }
+        Self { response, says_revision: true, name_of_request: None }
     }
 
     /// The headers, to be kept for the same document of a revision.
@@ -115,6 +117,18 @@ impl Answer {
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.response.headers_mut().insert(name, value);
         self
+    }
+
+    /// Notes how the answer itself calls the request, for the log.
+    #[allow(dead_code, reason = "for dialects that name requests in their answers")]
+    pub(crate) fn named(mut self, name: String) -> Self {
+        self.name_of_request = Some(name.into_boxed_str());
+        self
+    }
+
+    /// How the answer itself calls the request.
+    pub(crate) fn name_of_request(&self) -> Option<&str> {
+        self.name_of_request.as_deref()
     }
 
     /// Says which request this answers, and beside which revision.

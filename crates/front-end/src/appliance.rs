@@ -11,7 +11,7 @@ use transaction_engine::{Engine, Timestamp};
 
 use crate::caller::Account;
 use crate::credentials::Credentials;
-use crate::dialect::{Blueprint, Dialect};
+use crate::dialect::{Blueprint, Dialect, Head};
 use crate::failure::Failure;
 use crate::login_gate::LoginGate;
 use crate::metrics::{LoginOutcome, Metrics};
@@ -117,6 +117,12 @@ impl Appliance {
     #[must_use]
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+
+    /// Its heads other than the running one.
+    #[must_use]
+    pub fn heads(&self) -> &[Head] {
+        self.dialect.heads()
     }
 
     /// The certificate that its listeners show.

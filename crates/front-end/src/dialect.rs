@@ -5,6 +5,7 @@
 //! path and query), and nothing imports it but the router. It owns its statuses, envelopes,
 //! headers, credentials and links.
 
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -60,6 +61,21 @@ pub(crate) trait Dialect: Send + Sync {
 
     /// How nodes are shown.
     fn presentation(&self) -> Arc<dyn Presentation>;
+
+    /// The heads of the configuration other than the running one.
+    fn heads(&self) -> &[Head] {
+        &[]
+    }
+}
+
+/// A head of the configuration other than the running one, such as a candidate: an engine of the
+/// same catalog.
+#[derive(Clone)]
+pub struct Head {
+    /// Its name.
+    pub name: &'static str,
+    /// Its configuration.
+    pub engine: Arc<Engine>,
 }
 
 /// What a daemon hands to an appliance before the appliance's engine exists.
@@ -80,6 +96,8 @@ pub struct Ground {
     pub administrator: String,
     /// How long a session lasts without a request; `None`: as the configuration says.
     pub idle: Option<Duration>,
+    /// The appliance's folder, for keys that outlive a restart; `None` where nothing is kept.
+    pub data_dir: Option<PathBuf>,
 }
 
 /// A dialect before its engine exists: what the engine has to know of it.
@@ -108,6 +126,14 @@ pub(crate) trait Plan: Send {
     fn names_certificate(&self, _tree: &Tree) -> bool {
         false
     }
+
+    /// The names of the heads that are needed in addition to the running one.
+    fn heads(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Takes those heads, in the order of their names, before [`Plan::build`].
+    fn take_heads(&mut self, _heads: Vec<Head>) {}
 
     /// How long a login lasts without a request, in microseconds, now and after each commit.
     fn idle_micros(&self) -> Arc<AtomicI64>;
@@ -147,5 +173,16 @@ impl Blueprint {
     #[must_use]
     pub fn names_certificate(&self, tree: &Tree) -> bool {
         self.0.names_certificate(tree)
+    }
+    /// The names of the heads that the appliance needs in addition to the running one: each is an
+    /// engine of the same catalog with the same sealer.
+    #[must_use]
+    pub fn heads(&self) -> &'static [&'static str] {
+        self.0.heads()
+    }
+
+    /// Takes those heads, in the order of their names.
+    pub fn take_heads(&mut self, heads: Vec<Head>) {
+        self.0.take_heads(heads);
     }
 }

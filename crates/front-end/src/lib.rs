@@ -43,7 +43,7 @@ pub mod transfer;
 pub mod transport;
 
 pub use appliance::{Administrator, Appliance, Process, ProcessOptions};
-pub use dialect::{Blueprint, Ground};
+pub use dialect::{Blueprint, Ground, Head};
 pub use metrics::Metrics;
 pub use router::{DIALECTS, DialectSettings, Router, UnknownDialect, blueprint};
 pub use sps::SpsSettings;

@@ -161,6 +161,7 @@ impl<'a> CompletionLine<'a> {
             peer,
             error,
             reason,
+            request_id = outcome.answer.name_of_request(),
         );
     }
 }

@@ -57,6 +57,7 @@ fn ground(sealer: &Arc<Sealer>, certificate: &Arc<CertificateSlot>) -> Ground {
         hosts: vec!["localhost".to_owned()],
         administrator: "admin".to_owned(),
         idle: None,
+        data_dir: None,
     }
 }
 

@@ -87,6 +87,17 @@ impl Edit<'_> {
         self.transaction.delete(&self.rules, path)
     }
 
+    /// Makes some nodes what they are in another tree of the same catalog, such as that of another
+    /// head: bodies as they are, secrets sealed as they are, so both trees must be of one key. Paths
+    /// at which neither tree has a node are passed over.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the trees do not fit together. What breaks rules is refused when
+    /// the edit is committed.
+    pub fn adopt(&mut self, tree: &Tree, paths: &[NodePath]) -> Result<(), Error> {
+        self.transaction.adopt(tree, paths)
+    }
+
     /// The clear text of a secret in the tree with the changes made so far.
     #[must_use]
     pub fn secret_reveal(&self, path: &NodePath, pointer: &str) -> Option<Zeroizing<String>> {

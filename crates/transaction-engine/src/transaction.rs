@@ -227,6 +227,29 @@ impl OpenTransaction {
         Ok(())
     }
 
+    /// Makes some nodes what they are in another tree of the same catalog, whose bodies were sealed
+    /// with the same key. New members come at the end of their collections. The limit on changes is
+    /// not asked: they were let in over there.
+    pub(crate) fn adopt(&mut self, tree: &Tree, paths: &[NodePath]) -> Result<(), Error> {
+        let mut created = Vec::new();
+        for path in paths {
+            match (self.tree.body(path), tree.body(path).cloned()) {
+                (Some(_), None) => drop(self.tree.object_delete(path).map_err(misfit)?),
+                (None, Some(body)) => created.push((tree.rank(path), path, body)),
+                (Some(before), Some(body)) if *before != body => {
+                    self.tree.object_replace(path, body).map_err(misfit)?;
+                }
+                (Some(_), Some(_)) | (None, None) => continue,
+            }
+            self.touched.insert(path.clone());
+        }
+        created.sort_by_key(|(rank, ..)| *rank);
+        for (_, path, body) in created {
+            self.tree.object_create(path, body, None).map_err(misfit)?;
+        }
+        Ok(())
+    }
+
     /// Takes away what the catalog keeps only while something refers to it.
     pub(crate) fn drop_unreferenced(&mut self, catalog: &Catalog, changes: &[Change]) -> bool {
         let unused = catalog.unreferenced(&self.tree, changes);

@@ -45,6 +45,7 @@ crate::scenarios![
     what_changes_nothing_makes_no_revision_and_no_sync,
     no_lock_is_asked_for_and_none_is_taken,
     a_given_key_is_taken_once,
+    another_heads_nodes_are_adopted_as_one_commit,
 ];
 
 fn a_request_is_a_commit_and_is_seen_at_once(place: &Place) {
@@ -69,6 +70,39 @@ fn a_request_is_a_commit_and_is_seen_at_once(place: &Place) {
 
     let fixture = setup().again(fixture, place);
     assert_eq!(fixture.running(&part("a")).unwrap()["n"], 2);
+}
+
+fn another_heads_nodes_are_adopted_as_one_commit(place: &Place) {
+    // Another engine with the same key: a head of the same appliance.
+    let candidate = setup().open(Box::new(MemStore::new())).unwrap();
+    let fixture = setup().at(place);
+    let made = candidate.engine.autocommit("me", None, |edit| -> Result<_, Error> {
+        let one = edit.node_create(&path("/things"), json!({ "n": 1 }))?;
+        let two = edit.node_create(&path("/things"), json!({ "n": 2 }))?;
+        edit.node_put(&part("a"), json!({ "n": 3 }))?;
+        Ok([one, two])
+    });
+    let [one, two] = made.unwrap().0;
+    let before = fixture.number();
+    let push = |paths: Vec<NodePath>| {
+        let from = candidate.engine.running();
+        let push = move |edit: &mut Edit<'_>| edit.adopt(&from.tree, &paths);
+        fixture.engine.autocommit("me", None, push).unwrap().1
+    };
+    // Only what is named, and nothing for what neither has.
+    let committed = push(vec![one.clone(), part("a"), path("/things/none")]);
+    assert_eq!((committed.number.get(), committed.changes), (before + 1, 2));
+    assert_eq!(fixture.running(&one).unwrap(), json!({ "n": 1 }));
+    assert_eq!(fixture.running(&two), None);
+    let gone = one.clone();
+    let delete = move |edit: &mut Edit<'_>| edit.node_delete(&gone);
+    candidate.engine.autocommit("me", None, delete).unwrap();
+    let committed = push(vec![two.clone(), one.clone()]);
+    assert_eq!((committed.number.get(), committed.changes), (before + 2, 2));
+    assert_eq!(fixture.running(&one), None);
+    assert_eq!(push(vec![one, two]).changes, 0);
+    let digests = [&fixture, &candidate].map(|head| head.engine.running().tree.digest());
+    assert_eq!(digests[0], digests[1]);
 }
 
 fn what_fails_leaves_nothing(place: &Place) {

@@ -6,6 +6,7 @@ mod command_line;
 mod data_dir;
 mod keys;
 mod log;
+mod memory;
 mod passwords;
 mod shared;
 mod stop;

@@ -6,5 +6,6 @@ pub mod certificate;
 pub mod cli;
 pub mod command;
 pub mod daemon;
+pub mod secret_environment;
 pub mod settings;
 pub mod telemetry;

@@ -1,5 +1,6 @@
 //! The executable: settings from the real environment, then the daemon or a command that ends.
 
+use std::alloc::System;
 use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
@@ -7,20 +8,33 @@ use std::process::ExitCode;
 use boxwood::cli::{Cli, Command, Flags};
 use boxwood::command::{self, CommandError, Environment};
 use boxwood::settings::{Mode, Settings, Sources};
-use boxwood::{daemon, telemetry};
+use boxwood::{daemon, secret_environment, telemetry};
 use clap::Parser;
+use zeroizing_alloc::ZeroAlloc;
+
+/// Memory is wiped when it is freed. Passwords and keys pass through buffers that no type of ours
+/// owns: those of hyper and rustls, parsed JSON, header fields.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// What a bad command line exits with, by custom.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let environment: Environment = std::env::vars_os().collect();
+    // Without it the values stay readable to whoever may read this process; no reason not to start.
+    let _ = secret_environment::wipe();
     #[cfg(debug_assertions)]
     let environment = match armed(environment) {
         Ok(environment) => environment,
         Err(why) => return fail(&*why, ExitCode::from(USAGE)),
     };
-    match Cli::parse().command {
+    let command = Cli::parse().command;
+    if !matches!(command, Command::Catalog(_)) {
+        // The store and everything next to it is for this user alone, sled's own files included.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    }
+    match command {
         Command::Dev(flags) => run(Mode::Dev, &flags, environment),
         Command::Serve(flags) => run(Mode::Serve, &flags, environment),
         Command::Catalog(command) => end(command::catalog::run(&command)),

@@ -8,4 +8,5 @@ pub mod command;
 pub mod daemon;
 pub mod secret_environment;
 pub mod settings;
+mod spelling;
 pub mod telemetry;

@@ -50,7 +50,7 @@ fn run(mode: Mode, flags: &Flags, environment: Environment) -> ExitCode {
         Ok(settings) => settings,
         Err(bad) => return fail(&bad, ExitCode::from(USAGE)),
     };
-    let log = match telemetry::install(&settings.log) {
+    let log = match telemetry::install(&settings.log.filter, settings.log.format) {
         Ok(log) => log,
         Err(error) => return fail(&error, ExitCode::FAILURE),
     };

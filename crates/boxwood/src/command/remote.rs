@@ -19,9 +19,7 @@ use ureq::{Agent, Body, SendBody};
 use zeroize::Zeroizing;
 
 use crate::cli::RemoteFlags;
-
-/// The variable that holds the password of `--user`.
-pub const PASSWORD: &str = "BOXWOOD_PASSWORD";
+use crate::settings::variables::PASSWORD;
 
 const SESSION: &str = "session_id";
 

@@ -11,7 +11,7 @@ use transaction_engine::{Engine, RevisionNumber};
 use super::{CommandError, Environment};
 use crate::cli::StateFlags;
 use crate::daemon::{self, DaemonError};
-use crate::settings::{LogSettings, Mode, Settings, Sources};
+use crate::settings::{Mode, Settings, Sources};
 use crate::{appliance, telemetry};
 
 /// The directory that the settings name, with the catalog that they choose.
@@ -35,9 +35,8 @@ impl State {
             environment,
             flags: flags.given(),
         })?;
-        let log = LogSettings { filter: "warn".to_owned(), format: settings.log.format };
         // Twice in a process is once too many, and no reason to do nothing.
-        let _ = telemetry::install(&log);
+        let _ = telemetry::install("warn", settings.log.format);
         let catalog = Arc::new(appliance::catalog(&settings)?);
         let data_dir = settings.data_dir.clone().unwrap_or_default();
         Ok(Self { settings, catalog, data_dir })

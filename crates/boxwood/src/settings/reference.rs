@@ -2,9 +2,9 @@
 //! and the reference page. The latter two are checked in; a test compares them, and
 //! `make generated` rewrites them.
 
-use super::registry::{self, Preset, REGISTRY, Setting};
-use super::source::{self, ADMIN_PASSWORD, SECRET_KEY};
+use super::registry::{self, FLAGS, Preset, REGISTRY, Setting};
 use super::value::Mode;
+use super::variables::{self, ADMIN_PASSWORD, SECRET_KEY};
 
 /// The sentences about the two secrets, which have no entry in the registry because they may
 /// stand in no file and no flag.
@@ -29,7 +29,7 @@ pub fn flag_help(name: &str) -> String {
                 "{} [default: {}] [env: {}]",
                 setting.about,
                 defaults(setting, "none"),
-                source::variable(name)
+                variables::variable(name)
             )
         })
         .unwrap_or_default()
@@ -106,10 +106,11 @@ pub fn page() -> String {
          even one that a stronger source replaces; all errors are reported at once and the process \
          does not start.\n\
          \n\
-         These have flags of their own: `listen` (`--listen`, repeatable), `data_dir` \
-         (`--data-dir`), `appliance` (`--appliance`), `catalog` (`--catalog`), `log.filter` \
-         (`--log`), `insecure_http` (`--insecure-http`).\n",
+         These have flags of their own: ",
     );
+    let flags: Vec<String> =
+        FLAGS.iter().map(|(name, flag)| format!("`{name}` (`{flag}`)")).collect();
+    text.push_str(&format!("{}. `--listen` can be repeated.\n", flags.join(", ")));
     let mut table = None;
     for setting in REGISTRY {
         let (group, _) = split(setting.name);

@@ -1,8 +1,11 @@
 //! Settings as a whole: sources in, settings or problems out.
 
 use std::path::Path;
+use std::time::Duration;
 
+use super::registry::Setting;
 use super::*;
+use crate::telemetry::LogFormat;
 
 /// A file's text, variables and `name=value` flags.
 fn resolve(
@@ -248,7 +251,7 @@ fn a_missing_file_is_a_problem_beside_the_others() {
 fn a_catalog_goes_in_the_place_of_a_built_in_one() {
     let settings = resolve(Mode::Serve, "", &[], &[("catalog", "lamp")]).unwrap();
     assert_eq!(settings.catalog.as_deref(), Some(Path::new("lamp")));
-    let both = "--set catalog: `catalog` is given beside `appliance`; give the one or the other: a \
+    let both = "--set catalog: `catalog` and `appliance` are both given; give one of them: a \
                 directory, or the name of a built-in catalog";
     check_refused("appliance = \"sps-6.2\"", &[], &[("catalog", "lamp")], &[both]);
     let bad = resolve(Mode::Dev, "", &[], &[("appliance", "sps-9.9")]).expect_err("refused");
@@ -268,7 +271,7 @@ fn every_setting_can_be_given_in_every_way() {
     for setting in registry::REGISTRY {
         let Setting { name, .. } = setting;
         let value = setting.default_in(Mode::Serve);
-        resolve(Mode::Serve, "", &[(&source::variable(name), value)], &[]).expect(name);
+        resolve(Mode::Serve, "", &[(&variables::variable(name), value)], &[]).expect(name);
         resolve(Mode::Serve, "", &[], &[(name, value)]).expect(name);
         resolve(Mode::Serve, &format!("{name} = {}", setting.to_toml(value)), &[], &[])
             .expect(name);
@@ -278,7 +281,7 @@ fn every_setting_can_be_given_in_every_way() {
         assert!(setting.about.ends_with('.') && setting.about.len() < 120, "{name}");
     }
     let mut variables: Vec<String> =
-        registry::REGISTRY.iter().map(|setting| source::variable(setting.name)).collect();
+        registry::REGISTRY.iter().map(|setting| variables::variable(setting.name)).collect();
     variables.sort();
     variables.dedup();
     assert_eq!(variables.len(), registry::REGISTRY.len(), "two settings share a variable");

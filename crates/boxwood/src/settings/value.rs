@@ -13,23 +13,6 @@ pub enum Mode {
     Serve,
 }
 
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Human,
-    /// One JSON object a line.
-    Json,
-    /// For people when standard error is a terminal, JSON otherwise.
-    Auto,
-}
-
-impl LogFormat {
-    /// The words of the setting.
-    pub const WORDS: &[(&str, LogFormat)] =
-        &[("auto", LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)];
-}
-
 /// How many transactions may be open at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransactionMode {

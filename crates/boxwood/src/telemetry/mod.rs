@@ -18,8 +18,24 @@ use transaction_engine::clock::{Clock, SystemClock};
 
 use self::json::Json;
 use self::outlet::Outlet;
-use crate::settings::problem::nearest;
-use crate::settings::{LogFormat, LogSettings};
+use crate::spelling::nearest;
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+    /// For people when standard error is a terminal, JSON otherwise.
+    Auto,
+}
+
+impl LogFormat {
+    /// The words of the setting.
+    pub const WORDS: &[(&str, LogFormat)] =
+        &[("auto", LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)];
+}
 
 /// The words that stand for a level in a filter.
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace", "off"];
@@ -50,15 +66,15 @@ pub enum LogError {
 /// # Errors
 ///
 /// When it was set up before, or the system gives no thread.
-pub fn install(settings: &LogSettings) -> Result<Log, LogError> {
+pub fn install(filter: &str, format: LogFormat) -> Result<Log, LogError> {
     let terminal = std::io::stderr().is_terminal();
-    let json = match settings.format {
+    let json = match format {
         LogFormat::Human => false,
         LogFormat::Json => true,
         LogFormat::Auto => !terminal,
     };
     let outlet = Outlet::open(Box::new(std::io::stderr()))?;
-    subscriber(&settings.filter, json, terminal, outlet.clone()).try_init()?;
+    subscriber(filter, json, terminal, outlet.clone()).try_init()?;
     Ok(Log(outlet))
 }
 

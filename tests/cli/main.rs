@@ -8,5 +8,6 @@ mod keys;
 mod log;
 mod memory;
 mod passwords;
+mod several;
 mod shared;
 mod stop;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use catalog::{Catalog, Fault, LoadError};
 use transaction_engine::{Mode, private_file};
@@ -55,19 +56,26 @@ pub enum ApplianceError {
 /// The file in a data directory that keeps the name of its configuration's catalog.
 const KEPT_NAME: &str = "appliance";
 
-/// The catalog that the settings choose.
+/// The catalogs of the appliances that the settings choose, in their order.
 ///
 /// # Errors
-/// Every fault of the catalog at once.
-pub fn catalog(settings: &Settings) -> Result<Catalog, ApplianceError> {
-    let Some(dir) = &settings.catalog else {
-        let name = settings.appliance.as_str();
-        let known = Catalog::builtin_names().join(", ");
-        let catalog = Catalog::builtin(name);
-        return Ok(catalog.ok_or_else(|| ApplianceError::Unknown(name.to_owned(), known))??);
-    };
+/// Every fault of a catalog at once.
+pub fn catalogs(settings: &Settings) -> Result<Vec<Arc<Catalog>>, ApplianceError> {
+    match &settings.catalog {
+        Some(dir) => Ok(vec![Arc::new(load(dir)?)]),
+        None => settings.appliances.iter().map(|name| built_in(name).map(Arc::new)).collect(),
+    }
+}
+
+fn built_in(name: &str) -> Result<Catalog, ApplianceError> {
+    let known = || Catalog::builtin_names().join(", ");
+    let catalog = Catalog::builtin(name);
+    Ok(catalog.ok_or_else(|| ApplianceError::Unknown(name.to_owned(), known()))??)
+}
+
+fn load(dir: &Path) -> Result<Catalog, ApplianceError> {
     Catalog::load(dir).map_err(|LoadError { faults }| {
-        let dir = dir.clone();
+        let dir = dir.to_owned();
         ApplianceError::Faulty { dir, faults }
     })
 }
@@ -101,7 +109,11 @@ pub fn keep_name(data_dir: &Path, catalog: &Catalog) -> Result<(), ApplianceErro
     written.map_err(|source| ApplianceError::Name { path, source })
 }
 
-fn kept_name(data_dir: &Path) -> Result<Option<String>, ApplianceError> {
+/// The name of the appliance to which a folder belongs; `None` where none is kept.
+///
+/// # Errors
+/// It cannot be read.
+pub fn kept_name(data_dir: &Path) -> Result<Option<String>, ApplianceError> {
     let path = data_dir.join(KEPT_NAME);
     match std::fs::read(&path) {
         Ok(text) => Ok(Some(String::from_utf8_lossy(&text).trim().to_owned())),
@@ -110,9 +122,13 @@ fn kept_name(data_dir: &Path) -> Result<Option<String>, ApplianceError> {
     }
 }
 
-/// How transactions get along: as the settings say, else as the catalog does.
+/// How transactions get along: as the settings say, else as the catalog does. An appliance without
+/// explicit transactions has no choice.
 #[must_use]
 pub fn transaction_mode(settings: &Settings, catalog: &Catalog) -> Mode {
+    if catalog.default_mode() == "autocommit" {
+        return Mode::Autocommit;
+    }
     match settings.transactions.mode {
         TransactionMode::Exclusive => Mode::Exclusive,
         TransactionMode::Concurrent => Mode::Concurrent,
@@ -196,7 +212,7 @@ mod tests {
             std::fs::create_dir(dir).unwrap();
             std::fs::write(dir.join("catalog.yaml"), text).unwrap();
         }
-        let refused = catalog(&settings(&[("catalog", &top.display().to_string())])).unwrap_err();
+        let refused = load(&top).unwrap_err();
         let expected = format!("\n{}/catalog.yaml:2: ", base.display());
         assert!(refused.to_string().contains(&expected), "{refused}");
     }
@@ -206,12 +222,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("catalog.yaml"), "name: lamp\nttile: Lamp\n").unwrap();
         let shown = dir.path().display().to_string();
-        let refused = catalog(&settings(&[("catalog", &shown)])).unwrap_err().to_string();
+        let refused = load(dir.path()).unwrap_err().to_string();
         assert!(refused.contains(&format!("the catalog in {shown} has ")), "{refused}");
         assert!(refused.contains(&format!("\n{shown}/catalog.yaml:2: ")), "{refused}");
 
         let missing = dir.path().join("missing").display().to_string();
-        let refused = catalog(&settings(&[("catalog", &missing)])).unwrap_err().to_string();
+        let refused = load(Path::new(&missing)).unwrap_err().to_string();
         assert!(refused.contains(&format!("\n{missing}: ")), "{refused}");
     }
 }

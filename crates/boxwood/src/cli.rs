@@ -76,8 +76,8 @@ pub struct StateFlags {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The setting `appliance`.
-    #[arg(long, value_name = "NAME", help = flag_help("appliance"))]
-    pub appliance: Option<String>,
+    #[arg(long, value_name = "NAME", help = format!("Repeatable: {}", flag_help("appliance")))]
+    pub appliance: Vec<String>,
     /// The setting `catalog`.
     #[arg(long, value_name = "DIR", help = flag_help("catalog"))]
     pub catalog: Option<String>,
@@ -175,7 +175,10 @@ impl StateFlags {
             all.push(given(name, &format!("--set {name}"), raw));
         }
         all.extend(data_dir.iter().map(|text| spelled("data_dir", "--data-dir", text)));
-        all.extend(appliance.iter().map(|text| spelled("appliance", "--appliance", text)));
+        if !appliance.is_empty() {
+            let names = appliance.iter().map(|name| Raw::Text(name.clone())).collect();
+            all.push(given("appliance", "--appliance", Raw::List(names)));
+        }
         all.extend(catalog.iter().map(|text| spelled("catalog", "--catalog", text)));
         all
     }

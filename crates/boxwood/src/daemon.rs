@@ -15,8 +15,8 @@ use front_end::transport::{
     BindError, BoundListener, CertificateSlot, Limits, Server, Site, TlsError,
 };
 use front_end::{
-    Administrator, Appliance, Blueprint, DialectSettings, Ground, Head, Metrics, Process,
-    ProcessOptions, Router, SpsSettings, UnknownDialect,
+    Administrator, Appliance, Blueprint, Ground, Head, Metrics, Process, ProcessOptions, Router,
+    UnknownDialect,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use transaction_engine::clock::{Clock, SystemClock};
@@ -27,6 +27,7 @@ use transaction_engine::{Engine, HistoryRules, MessageRule, Options};
 use crate::administrator::{self, AdministratorError};
 use crate::appliance::{self, ApplianceError};
 use crate::certificate::{self, CertificateError};
+use crate::data_dir::{DataDir, Place};
 use crate::settings::{Scheme, Settings};
 
 /// Why the daemon did not start, or did not stop well.
@@ -62,6 +63,17 @@ pub enum DaemonError {
     /// No certificate could be made for the configuration.
     #[error("no certificate could be made: {0}")]
     Mint(#[from] TlsError),
+    /// One of several appliances.
+    #[error("{appliance}: {error}")]
+    Of {
+        /// Its name.
+        appliance: String,
+        /// What is wrong with it.
+        error: Box<DaemonError>,
+    },
+    /// Two catalogs have one name.
+    #[error("the appliance {0} is served twice")]
+    Twice(String),
     /// Something the system refused.
     #[error("{0}: {1}")]
     System(&'static str, #[source] io::Error),
@@ -74,7 +86,7 @@ pub enum DaemonError {
 ///
 /// # Errors
 /// See [`DaemonError`]; whatever was opened is closed again.
-pub fn run(settings: &Settings) -> Result<(), DaemonError> {
+pub fn run(settings: Settings) -> Result<(), DaemonError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -82,34 +94,38 @@ pub fn run(settings: &Settings) -> Result<(), DaemonError> {
     runtime.block_on(serve(settings))
 }
 
-async fn serve(settings: &Settings) -> Result<(), DaemonError> {
+async fn serve(mut settings: Settings) -> Result<(), DaemonError> {
     // First of all: a signal during the start is followed as soon as there is something to stop,
     // instead of ending the process with a temporary directory left behind.
     let mut stop = StopSignals::listen()?;
     let mut bound = Vec::new();
-    for url in &settings.listen {
-        bound.push(url.bind().await?);
+    for listener in &settings.listen {
+        bound.push((listener.appliance.clone(), listener.url.bind().await?));
     }
-    let catalog = Arc::new(appliance::catalog(settings)?);
-    let data = DataDir::of(settings)?;
-    let (engine, parts) = open_engine(settings, data.path(), &catalog)?;
-    show_own_certificate(settings, data.path(), &engine, &parts)?;
-    let engine = Arc::new(engine);
-    let given = settings.admin_password.as_ref();
-    let password_hash = administrator::keep(data.path(), given, tell_password)?;
+    let catalogs = appliance::catalogs(&settings)?;
+    let data = DataDir::of(&settings).map_err(DaemonError::Temporary)?;
+    let opened = open_all(&settings, &data, &catalogs)?;
+    let given = settings.admin_password.take();
+    let password_hash = administrator::keep(data.path(), given.as_ref(), tell_password)?;
+    // It is known by its hash from here on.
+    drop(given);
     let administrator = Administrator { name: administrator::NAME.to_owned(), password_hash };
-    let process = Arc::new(Process::new(process_options(settings), administrator)?);
-    let Parts { blueprint, certificate } = parts;
-    let engine_of = Arc::clone(&engine);
-    let appliance = Appliance::new(blueprint, engine_of, certificate, Metrics::new(), process);
-    let appliance = Arc::new(appliance);
+    let process = Arc::new(Process::new(process_options(&settings), administrator)?);
+    let several = opened.len() > 1;
+    let appliances: Vec<Arc<Appliance>> = opened
+        .into_iter()
+        .map(|one| Arc::new(one.into_appliance(several, Arc::clone(&process))))
+        .collect();
 
-    let lines: Vec<String> = bound.iter().map(BoundListener::to_string).collect();
-    let server = Server::start(sites(bound, &appliance), limits(settings));
-    let expiry = tokio::spawn({
-        let appliance = Arc::clone(&appliance);
-        async move { appliance.expire_sessions().await }
-    });
+    let (sites, lines) = sites(bound, &settings.appliances, &appliances);
+    let server = Server::start(sites, limits(&settings));
+    let expiry: Vec<_> = appliances
+        .iter()
+        .map(|appliance| {
+            let appliance = Arc::clone(appliance);
+            tokio::spawn(async move { appliance.expire_sessions().await })
+        })
+        .collect();
     say_ready(&lines)
         .map_err(|error| DaemonError::System("cannot print that it is ready", error))?;
 
@@ -117,46 +133,112 @@ async fn serve(settings: &Settings) -> Result<(), DaemonError> {
     tracing::info!(signal, "stopping");
     let drained = server.drain().await;
     tracing::info!(finished = drained.finished, cut_off = drained.cut_off, "listeners drained");
-    expiry.abort();
-    appliance.end_sessions();
-    // Waits for the writers and writes checkpoints: not for a runtime's thread.
-    let stopped = tokio::task::spawn_blocking(move || {
-        appliance.heads().iter().for_each(|head| head.engine.shutdown());
-        engine.shutdown();
-    })
-    .await;
+    expiry.iter().for_each(tokio::task::JoinHandle::abort);
+    appliances.iter().for_each(|appliance| appliance.end_sessions());
+    // Waits for the writers, which write checkpoints: not for a runtime's thread.
+    let stopping = move || {
+        for appliance in &appliances {
+            appliance.heads().iter().for_each(|head| head.engine.shutdown());
+            appliance.engine().shutdown();
+        }
+    };
+    let stopped = tokio::task::spawn_blocking(stopping).await;
     drop(stopped);
     tracing::info!("stopped");
     Ok(())
 }
 
-fn sites(bound: Vec<BoundListener>, appliance: &Arc<Appliance>) -> Vec<Site<Router>> {
-    let router = Arc::new(Router::new(Arc::clone(appliance)));
-    let site = |bound| Site {
-        bound,
-        handler: Arc::clone(&router),
-        tls: Arc::clone(appliance.certificate()),
-        metrics: appliance.metrics().clone(),
-    };
-    bound.into_iter().map(site).collect()
+// The listeners with what answers on them, and the lines that say where they are. With several
+// appliances each line ends with the name of its own.
+fn sites(
+    bound: Vec<(Option<String>, BoundListener)>,
+    names: &[String],
+    appliances: &[Arc<Appliance>],
+) -> (Vec<Site<Router>>, Vec<String>) {
+    let routers: Vec<_> =
+        appliances.iter().map(|one| Arc::new(Router::new(Arc::clone(one)))).collect();
+    let mut sites = Vec::new();
+    let mut lines = Vec::new();
+    for (name, bound) in bound {
+        let at = names.iter().position(|known| Some(known) == name.as_ref()).unwrap_or_default();
+        // As many as there are names, but for a catalog from a directory, which is alone.
+        let (Some(appliance), Some(router)) = (appliances.get(at), routers.get(at)) else {
+            continue;
+        };
+        lines.push(match appliances.len() {
+            1 => bound.to_string(),
+            _ => format!("{bound} {}", appliance.name()),
+        });
+        sites.push(Site {
+            bound,
+            handler: Arc::clone(router),
+            tls: Arc::clone(appliance.certificate()),
+            metrics: appliance.metrics().clone(),
+        });
+    }
+    (sites, lines)
 }
 
-/// What engine and front end share.
-pub(crate) struct Parts {
+/// An appliance whose configuration is open.
+pub(crate) struct Opened {
+    pub(crate) engine: Engine,
     blueprint: Blueprint,
     certificate: Arc<CertificateSlot>,
 }
 
-/// Opens the configuration in a data directory, which nobody else can open as long as it lives.
-pub(crate) fn open_engine(
+impl Opened {
+    fn into_appliance(self, one_of_several: bool, process: Arc<Process>) -> Appliance {
+        let Self { engine, blueprint, certificate } = self;
+        let metrics = match one_of_several {
+            true => Metrics::of_appliance(engine.catalog().name()),
+            false => Metrics::new(),
+        };
+        Appliance::new(blueprint, Arc::new(engine), certificate, metrics, process)
+    }
+}
+
+/// Opens the configurations in a data directory, which nobody else can open as long as one of them
+/// lives.
+pub(crate) fn open_all(
     settings: &Settings,
-    data_dir: &Path,
+    data: &DataDir,
+    catalogs: &[Arc<Catalog>],
+) -> Result<Vec<Opened>, DaemonError> {
+    let root = data.store(settings)?;
+    let places = data.places(catalogs)?;
+    let sealer = data.sealer(settings)?;
+    let mut root = Some(root);
+    let mut opened = Vec::new();
+    // Those that need the root's store before the one that takes it.
+    let mut stores = Vec::new();
+    for place in &places {
+        stores.push(root.as_ref().map(|root| place.store(root)).transpose()?.flatten());
+    }
+    for ((catalog, place), own) in catalogs.iter().zip(&places).zip(stores) {
+        let Some(store) = own.or_else(|| root.take()) else {
+            return Err(DaemonError::Twice(catalog.name().to_owned()));
+        };
+        let one = open(settings, &sealer, catalog, place, store);
+        opened.push(one.map_err(|error| match catalogs.len() {
+            1 => error,
+            _ => DaemonError::Of { appliance: catalog.name().to_owned(), error: Box::new(error) },
+        })?);
+    }
+    Ok(opened)
+}
+
+fn open(
+    settings: &Settings,
+    of_all: &Arc<Sealer>,
     catalog: &Arc<Catalog>,
-) -> Result<(Engine, Parts), DaemonError> {
-    let store = SledStore::open(data_dir, settings.store.cache_bytes)?;
-    appliance::expect_kept_name(data_dir, catalog)?;
-    let opened = engine_on(Medium::Kept(store), settings, data_dir, catalog)?;
-    appliance::keep_name(data_dir, catalog)?;
+    place: &Place,
+    store: SledStore,
+) -> Result<Opened, DaemonError> {
+    let sealer = place.sealer(of_all);
+    let medium = Medium::Kept { store, place };
+    let opened = engine_on(medium, settings, sealer, catalog)?;
+    appliance::keep_name(&place.folder, catalog)?;
+    show_own_certificate(settings, &place.folder, &opened)?;
     Ok(opened)
 }
 
@@ -164,48 +246,65 @@ pub(crate) fn open_engine(
 /// things can be tried out.
 pub(crate) fn fresh_engine(
     settings: &Settings,
-    data_dir: &Path,
+    data: &DataDir,
     catalog: &Arc<Catalog>,
 ) -> Result<Engine, DaemonError> {
-    let (engine, _) = engine_on(Medium::Memory, settings, data_dir, catalog)?;
-    Ok(engine)
+    let sealer = data.sealer(settings)?;
+    let place = data.places(std::slice::from_ref(catalog))?.pop();
+    let sealer = place.map_or_else(|| Arc::clone(&sealer), |place| place.sealer(&sealer));
+    let opened = engine_on(Medium::Memory, settings, sealer, catalog)?;
+    Ok(opened.engine)
 }
 
 /// Where an appliance's engines keep their revisions.
-enum Medium {
+enum Medium<'a> {
     /// In a data directory.
-    Kept(SledStore),
+    Kept {
+        /// The running head's.
+        store: SledStore,
+        /// The appliance's place.
+        place: &'a Place,
+    },
     /// Nowhere.
     Memory,
 }
 
 /// Where one engine keeps its revisions and its checkpoints.
-type Place = (Box<dyn Store>, Option<CheckpointDir>);
+type Kept = (Box<dyn Store>, Option<CheckpointDir>);
 
-impl Medium {
-    /// The place of a head other than the running one.
-    fn head(&self, name: &str) -> Result<Place, StoreError> {
-        let Self::Kept(store) = self else { return Ok((Box::new(MemStore::new()), None)) };
-        let folder = store.data_dir().join("heads").join(name);
-        let checkpoints = CheckpointDir::open(folder.join("checkpoints"))?;
-        Ok((Box::new(store.sibling(&format!("heads/{name}"))?), Some(checkpoints)))
+impl Medium<'_> {
+    /// That of a head other than the running one.
+    fn head(&self, name: &str) -> Result<Kept, StoreError> {
+        let Self::Kept { store, place } = self else {
+            return Ok((Box::new(MemStore::new()), None));
+        };
+        let (store, checkpoints) = place.head(store, name)?;
+        Ok((Box::new(store), Some(checkpoints)))
     }
 
-    /// The place of the running head.
-    fn running(self) -> Result<Place, StoreError> {
-        let Self::Kept(store) = self else { return Ok((Box::new(MemStore::new()), None)) };
-        let checkpoints = CheckpointDir::open(store.data_dir().join("checkpoints"))?;
+    /// That of the running head.
+    fn running(self) -> Result<Kept, StoreError> {
+        let Self::Kept { store, place } = self else {
+            return Ok((Box::new(MemStore::new()), None));
+        };
+        let checkpoints = place.checkpoints()?;
         Ok((Box::new(store), Some(checkpoints)))
+    }
+
+    fn folder(&self) -> Option<PathBuf> {
+        match self {
+            Self::Kept { place, .. } => Some(place.folder.clone()),
+            Self::Memory => None,
+        }
     }
 }
 
 fn engine_on(
-    medium: Medium,
+    medium: Medium<'_>,
     settings: &Settings,
-    data_dir: &Path,
+    sealer: Arc<Sealer>,
     catalog: &Arc<Catalog>,
-) -> Result<(Engine, Parts), DaemonError> {
-    let sealer = Arc::new(sealer(settings, data_dir)?);
+) -> Result<Opened, DaemonError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let certificate = Arc::new(match &settings.tls {
         Some(files) => certificate::from_files(&files.certificate, &files.private_key)?,
@@ -220,10 +319,10 @@ fn engine_on(
         hosts: hosts(settings),
         administrator: administrator::NAME.to_owned(),
         idle: settings.login.idle,
-        data_dir: Some(data_dir.to_owned()),
+        data_dir: medium.folder(),
     };
-    let mut blueprint = front_end::blueprint(ground, dialect_settings(settings))?;
-    let options = |(store, checkpoints): Place| Options {
+    let mut blueprint = front_end::blueprint(ground, settings.dialects.clone())?;
+    let options = |(store, checkpoints): Kept| Options {
         catalog: Arc::clone(catalog),
         store,
         checkpoints,
@@ -239,7 +338,7 @@ fn engine_on(
     for name in blueprint.heads() {
         // A default that is made, such as a certificate, is made for the running head alone.
         let engine = Engine::open(options(medium.head(name)?), &mut |_, _| None)?;
-        tell_opened(&engine, name);
+        log_opened(&engine, name);
         heads.push(Head { name, engine: Arc::new(engine) });
     }
     let running = Options {
@@ -253,36 +352,39 @@ fn engine_on(
         return Err(failure.into());
     }
     let engine = engine?;
-    tell_opened(&engine, "running");
+    log_opened(&engine, "running");
     blueprint.take_heads(heads);
-    Ok((engine, Parts { blueprint, certificate }))
+    Ok(Opened { engine, blueprint, certificate })
 }
 
-fn tell_opened(engine: &Engine, head: &str) {
+fn log_opened(engine: &Engine, head: &str) {
+    let appliance = engine.catalog().name();
     for warning in engine.recovery_warnings() {
-        tracing::warn!(warning, head, "while opening the store");
+        tracing::warn!(appliance, head, warning, "while opening the store");
     }
-    tracing::info!(revision = engine.running().number.get(), head, "configuration opened");
+    let revision = engine.running().number.get();
+    tracing::info!(appliance, head, revision, "configuration opened");
 }
 
 fn hosts(settings: &Settings) -> Vec<String> {
-    settings.listen.iter().map(|url| url.host.clone()).collect()
+    let mut hosts: Vec<_> = settings.listen.iter().map(|one| one.url.host.clone()).collect();
+    hosts.dedup();
+    hosts
 }
 
 // A catalog need not have a place for the server's certificate. One that the configuration names
 // and that cannot be served is another matter, and not hidden by showing something else.
 fn show_own_certificate(
     settings: &Settings,
-    data_dir: &Path,
-    engine: &Engine,
-    parts: &Parts,
+    folder: &Path,
+    opened: &Opened,
 ) -> Result<(), CertificateError> {
-    let needed = settings.listen.iter().any(|url| url.scheme == Scheme::Https);
-    let Parts { blueprint, certificate: slot } = parts;
+    let needed = settings.listen.iter().any(|one| one.url.scheme == Scheme::Https);
+    let Opened { engine, blueprint, certificate: slot } = opened;
     if !needed || slot.is_filled() || blueprint.names_certificate(&engine.running().tree) {
         return Ok(());
     }
-    certificate::keep(data_dir, &hosts(settings), engine.clock().now(), slot)
+    certificate::keep(folder, &hosts(settings), engine.clock().now(), slot)
 }
 
 fn history_rules(settings: &Settings, message_required: Option<MessageRule>) -> HistoryRules {
@@ -293,16 +395,6 @@ fn history_rules(settings: &Settings, message_required: Option<MessageRule>) -> 
         answers: settings.history.idempotency,
         message_required,
     }
-}
-
-fn sealer(settings: &Settings, data_dir: &Path) -> Result<Sealer, KeyError> {
-    let check = data_dir.join("secret.check");
-    let sealer = match &settings.secret_key {
-        Some(key) => Sealer::from_key(key.expose()),
-        None => Sealer::from_file(&settings.key_file(data_dir), &check)?,
-    };
-    sealer.keep_check(&check)?;
-    Ok(sealer)
 }
 
 fn process_options(settings: &Settings) -> ProcessOptions {
@@ -319,15 +411,6 @@ fn process_options(settings: &Settings) -> ProcessOptions {
     }
 }
 
-fn dialect_settings(settings: &Settings) -> DialectSettings {
-    let sps = SpsSettings {
-        lenient_commit: settings.sps.lenient_commit,
-        firmware_version: settings.sps.firmware_version.clone(),
-        version: settings.sps.version.clone(),
-    };
-    DialectSettings { sps }
-}
-
 fn limits(settings: &Settings) -> Limits {
     let given = &settings.limits;
     Limits {
@@ -342,31 +425,6 @@ fn limits(settings: &Settings) -> Limits {
         connections_per_address: given.connections_per_address,
         drain_timeout: given.drain_time,
         http2_streams: given.http2_streams,
-    }
-}
-
-/// The directory that holds everything; a temporary one goes away with the value.
-enum DataDir {
-    Kept(PathBuf),
-    Temporary(tempfile::TempDir),
-}
-
-impl DataDir {
-    fn of(settings: &Settings) -> Result<Self, DaemonError> {
-        match &settings.data_dir {
-            Some(path) => Ok(Self::Kept(path.clone())),
-            None => {
-                let made = tempfile::Builder::new().prefix("boxwood-").tempdir();
-                made.map(Self::Temporary).map_err(DaemonError::Temporary)
-            }
-        }
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Kept(path) => path,
-            Self::Temporary(folder) => folder.path(),
-        }
     }
 }
 

@@ -6,6 +6,7 @@ pub mod certificate;
 pub mod cli;
 pub mod command;
 pub mod daemon;
+pub mod data_dir;
 pub mod secret_environment;
 pub mod settings;
 mod spelling;

@@ -54,7 +54,7 @@ fn run(mode: Mode, flags: &Flags, environment: Environment) -> ExitCode {
         Ok(log) => log,
         Err(error) => return fail(&error, ExitCode::FAILURE),
     };
-    let outcome = daemon::run(&settings);
+    let outcome = daemon::run(settings);
     drop(log);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

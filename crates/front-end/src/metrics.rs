@@ -9,6 +9,7 @@
 //! Label values never come from a client. A path, a user name or an unknown method as a label would let
 //! strangers grow our memory.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -36,7 +37,7 @@ const REQUEST_SECONDS: [f64; 14] = [
 const COMMIT_SECONDS: [f64; 12] =
     [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
 
-/// Every metric of the process. Clones share the same numbers.
+/// Every metric of an appliance and its listeners. Clones share the same numbers.
 #[derive(Clone, Debug)]
 pub struct Metrics(Arc<Inner>);
 
@@ -100,7 +101,16 @@ pub enum CommitOutcome {
 impl Metrics {
     /// All metrics, at zero.
     pub fn new() -> Self {
-        let mut registry = Registry::with_prefix("boxwood");
+        Self::in_registry(Registry::with_prefix("boxwood"))
+    }
+
+    /// All metrics of one of several appliances: every line says which.
+    pub fn of_appliance(name: &str) -> Self {
+        let label = (Cow::Borrowed("appliance"), Cow::Owned(name.to_owned()));
+        Self::in_registry(Registry::with_prefix_and_labels("boxwood", std::iter::once(label)))
+    }
+
+    fn in_registry(mut registry: Registry) -> Self {
         let requests = Family::default();
         let request_seconds = Histogram::new(REQUEST_SECONDS);
         let commit_seconds = Histogram::new(COMMIT_SECONDS);

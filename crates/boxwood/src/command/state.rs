@@ -1,16 +1,16 @@
 //! A data directory without a daemon on it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use catalog::Catalog;
 use config_tree::Tree;
-use transaction_engine::store::{CheckpointDir, RevisionLog, SledStore, StoreError};
+use transaction_engine::store::{RevisionLog, StoreError};
 use transaction_engine::{Engine, RevisionNumber};
 
 use super::{CommandError, Environment};
 use crate::cli::StateFlags;
 use crate::daemon::{self, DaemonError};
+use crate::data_dir::{DataDir, Place};
 use crate::settings::{Mode, Settings, Sources};
 use crate::{appliance, telemetry};
 
@@ -20,7 +20,7 @@ pub struct State {
     pub settings: Settings,
     /// What may stand where.
     pub catalog: Arc<Catalog>,
-    data_dir: PathBuf,
+    data: DataDir,
 }
 
 impl State {
@@ -37,15 +37,24 @@ impl State {
         })?;
         // Twice in a process is once too many, and no reason to do nothing.
         let _ = telemetry::install("warn", settings.log.format);
-        let catalog = Arc::new(appliance::catalog(&settings)?);
-        let data_dir = settings.data_dir.clone().unwrap_or_default();
-        Ok(Self { settings, catalog, data_dir })
+        let mut catalogs = appliance::catalogs(&settings)?;
+        // One command speaks of one appliance: the first, where the file names several.
+        let catalog = catalogs.swap_remove(0);
+        let data = DataDir::of(&settings).map_err(DaemonError::Temporary);
+        Ok(Self { data: data.map_err(CommandError::Open)?, settings, catalog })
+    }
+
+    fn place(&self) -> Result<Place, CommandError> {
+        let mut places = self.data.places(std::slice::from_ref(&self.catalog))?;
+        // As many as there are catalogs.
+        Ok(places.swap_remove(0))
     }
 
     // One that no daemon has ever used would be made, for nothing.
     fn expect_used(&self) -> Result<(), CommandError> {
-        let used = self.data_dir.join("lock").exists();
-        if used { Ok(()) } else { Err(CommandError::Nothing(self.data_dir.clone())) }
+        let dir = self.data.path();
+        let used = dir.join("lock").exists();
+        if used { Ok(()) } else { Err(CommandError::Nothing(dir.to_owned())) }
     }
 
     /// The committed configuration. Nothing is added to it, not even defaults that it lacks.
@@ -54,15 +63,15 @@ impl State {
     /// The store cannot be opened, or there is none.
     pub fn committed(&self) -> Result<(RevisionNumber, Tree), CommandError> {
         self.expect_used()?;
-        let store = SledStore::open(&self.data_dir, self.settings.store.cache_bytes);
-        let store = Box::new(store.map_err(store_error)?);
-        appliance::expect_kept_name(&self.data_dir, &self.catalog)?;
-        let checkpoints = CheckpointDir::open(self.data_dir.join("checkpoints"));
-        let checkpoints = Some(checkpoints.map_err(store_error)?);
+        let root = self.data.store(&self.settings).map_err(store_error)?;
+        let place = self.place()?;
+        let own = place.store(&root).map_err(store_error)?;
+        let store = Box::new(own.unwrap_or(root));
+        let checkpoints = Some(place.checkpoints().map_err(store_error)?);
         let opened = RevisionLog::open(store, checkpoints, self.catalog.skeleton());
         let (_, recovered) = opened.map_err(store_error)?;
         if recovered.number == RevisionNumber::ZERO {
-            return Err(CommandError::Nothing(self.data_dir.clone()));
+            return Err(CommandError::Nothing(self.data.path().to_owned()));
         }
         self.expect_known(&recovered.tree)?;
         Ok((recovered.number, recovered.tree))
@@ -73,7 +82,7 @@ impl State {
         match tree.walk().find(|(path, _)| self.catalog.endpoint(path).is_none()) {
             None => Ok(()),
             Some((path, _)) => Err(CommandError::OtherCatalog {
-                dir: self.data_dir.clone(),
+                dir: self.data.path().to_owned(),
                 path,
                 catalog: self.catalog.name().to_owned(),
             }),
@@ -85,8 +94,7 @@ impl State {
     /// # Errors
     /// What keeps a daemon from starting.
     pub fn rehearsal(&self) -> Result<Engine, CommandError> {
-        daemon::fresh_engine(&self.settings, &self.data_dir, &self.catalog)
-            .map_err(CommandError::Open)
+        daemon::fresh_engine(&self.settings, &self.data, &self.catalog).map_err(CommandError::Open)
     }
 
     /// The configuration, to be changed: as the daemon opens it.
@@ -94,12 +102,14 @@ impl State {
     /// # Errors
     /// What keeps a daemon from starting.
     pub fn open(&self) -> Result<Engine, CommandError> {
-        let opened = daemon::open_engine(&self.settings, &self.data_dir, &self.catalog);
-        let (engine, _) = opened.map_err(|error| match error {
+        let catalogs = std::slice::from_ref(&self.catalog);
+        let opened = daemon::open_all(&self.settings, &self.data, catalogs);
+        let mut opened = opened.map_err(|error| match error {
             DaemonError::Store(error) => store_error(error),
             other => CommandError::Open(other),
         })?;
-        Ok(engine)
+        // As many as there are catalogs.
+        Ok(opened.swap_remove(0).engine)
     }
 }
 

@@ -31,7 +31,7 @@ pub mod variables;
 
 pub use front_end::transport::{ListenUrl, Scheme};
 pub use model::{
-    HistorySettings, Limits, LogSettings, LoginSettings, SecretsSettings, Settings, SpsSettings,
+    HistorySettings, Limits, Listener, LogSettings, LoginSettings, SecretsSettings, Settings,
     StoreSettings, TlsFiles, TransactionSettings,
 };
 pub use problem::{BadSettings, Problem};

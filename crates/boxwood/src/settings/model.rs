@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use front_end::DialectSettings;
 use front_end::transport::ListenUrl;
 
 use super::value::{Mode, Secret, SecretKey, TransactionMode};
@@ -13,13 +14,14 @@ use crate::telemetry::LogFormat;
 pub struct Settings {
     /// The command that was given: it decides the defaults.
     pub mode: Mode,
-    /// Where to accept connections; at least one, no two alike.
-    pub listen: Vec<ListenUrl>,
+    /// Where to accept connections, and for which appliance; no two alike. At first as given, at
+    /// the end with one for each appliance at least.
+    pub listen: Vec<Listener>,
     /// Where state is kept. `None`, possible in [`Mode::Dev`] only, is a temporary directory
     /// that is removed at exit.
     pub data_dir: Option<PathBuf>,
-    /// The built-in catalog to serve, unless there is a [`Settings::catalog`].
-    pub appliance: String,
+    /// The built-in catalogs to serve, unless there is a [`Settings::catalog`].
+    pub appliances: Vec<String>,
     /// The directory of a catalog to serve in the place of a built-in one.
     pub catalog: Option<PathBuf>,
     /// Plain http may be spoken on addresses other machines can reach.
@@ -28,8 +30,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// `transactions.*`
     pub transactions: TransactionSettings,
-    /// `sps.*`
-    pub sps: SpsSettings,
+    /// `sps.*` and `appliances.*`
+    pub dialects: DialectSettings,
     /// `limits.*`
     pub limits: Limits,
     /// `login.*`
@@ -50,6 +52,15 @@ pub struct Settings {
     pub(super) tls_given: TlsGiven,
 }
 
+/// An address to listen on, and for whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The name of an appliance; `None`: the first one's.
+    pub appliance: Option<String>,
+    /// The address.
+    pub url: ListenUrl,
+}
+
 /// `log.*`
 #[derive(Clone, Debug)]
 pub struct LogSettings {
@@ -64,17 +75,6 @@ pub struct LogSettings {
 pub struct TransactionSettings {
     /// As given.
     pub mode: TransactionMode,
-}
-
-/// `sps.*`
-#[derive(Clone, Debug)]
-pub struct SpsSettings {
-    /// A `PUT /api/transaction` without a body commits, instead of being refused.
-    pub lenient_commit: bool,
-    /// `firmware_version` of `/api/info`, if it is another than the catalog's.
-    pub firmware_version: Option<String>,
-    /// `version` of `/api/info`, if it is another than the catalog's.
-    pub version: Option<String>,
 }
 
 /// `limits.*`: beyond each of them a request, connection or session is refused.
@@ -181,12 +181,12 @@ impl Settings {
             mode,
             listen: Vec::new(),
             data_dir: None,
-            appliance: String::new(),
+            appliances: Vec::new(),
             catalog: None,
             insecure_http: false,
             log: LogSettings { filter: String::new(), format: LogFormat::Auto },
             transactions: TransactionSettings { mode: TransactionMode::Auto },
-            sps: SpsSettings { lenient_commit: false, firmware_version: None, version: None },
+            dialects: DialectSettings::default(),
             limits: Limits {
                 head_bytes: 0,
                 headers: 0,

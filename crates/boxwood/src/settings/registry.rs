@@ -40,7 +40,8 @@ pub static REGISTRY: &[Setting] = &[
     Setting {
         name: "listen",
         default: Preset::Same("https://127.0.0.1:8443"),
-        about: "Addresses that accept connections; port 0 is any free port.",
+        about: "Addresses to listen on; port 0 is any free port. NAME= says for which appliance, \
+                else it is the first one.",
         takes: Takes::Listeners(|s, value| s.listen = value),
     },
     Setting {
@@ -53,10 +54,11 @@ pub static REGISTRY: &[Setting] = &[
     Setting {
         name: "appliance",
         default: Preset::Same("sps-6.2"),
-        about: "The appliance to emulate: the name of a catalog that is built in.",
-        takes: Takes::Text {
-            accepted: "the name of a built-in catalog, such as sps-6.2",
-            put: |s, text| built_in(text).map(|()| s.appliance = text.to_owned()),
+        about: "The appliances to emulate, each by the name of a catalog that is built in.",
+        takes: Takes::Names {
+            accepted: "a list of names of built-in catalogs, such as sps-6.2",
+            check: built_in,
+            put: |s, names| s.appliances = names,
         },
     },
     Setting {
@@ -104,7 +106,7 @@ pub static REGISTRY: &[Setting] = &[
         name: "sps.lenient_commit",
         default: Preset::Same("false"),
         about: "Whether PUT /api/transaction without a body commits instead of being refused.",
-        takes: Takes::Switch(|s, value| s.sps.lenient_commit = value),
+        takes: Takes::Switch(|s, value| s.dialects.sps.lenient_commit = value),
     },
     Setting {
         name: "sps.firmware_version",
@@ -112,7 +114,7 @@ pub static REGISTRY: &[Setting] = &[
         about: "The firmware_version in /api/info; empty follows the catalog.",
         takes: Takes::Text {
             accepted: "at most 64 printable characters",
-            put: |s, text| printable(text).map(|value| s.sps.firmware_version = value),
+            put: |s, text| printable(text).map(|value| s.dialects.sps.firmware_version = value),
         },
     },
     Setting {
@@ -121,7 +123,7 @@ pub static REGISTRY: &[Setting] = &[
         about: "The version in /api/info; empty follows the catalog.",
         takes: Takes::Text {
             accepted: "at most 64 printable characters",
-            put: |s, text| printable(text).map(|value| s.sps.version = value),
+            put: |s, text| printable(text).map(|value| s.dialects.sps.version = value),
         },
     },
     Setting {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use front_end::transport::ListenUrl;
 
+use super::model::Listener;
 use super::raw::Raw;
 
 /// The type of a setting, together with the assignment to its field in `T`.
@@ -47,8 +48,17 @@ pub(super) enum Takes<T> {
     },
     /// A path; an empty one is `None`.
     File(fn(&mut T, Option<PathBuf>)),
+    /// A list of names without repetitions; the refusal is a clause that begins with "it".
+    Names {
+        /// The end of "it takes ...".
+        accepted: &'static str,
+        /// Whether there is something of this name.
+        check: fn(&str) -> Result<(), String>,
+        /// Assigns.
+        put: fn(&mut T, Vec<String>),
+    },
     /// Listeners.
-    Listeners(fn(&mut T, Vec<ListenUrl>)),
+    Listeners(fn(&mut T, Vec<Listener>)),
 }
 
 /// Why a value was not assigned.
@@ -78,14 +88,14 @@ impl<T> Takes<T> {
     /// What is accepted, as the end of "it takes ...".
     pub(super) fn accepted(&self) -> String {
         match self {
-            Self::Text { accepted, .. } => (*accepted).to_owned(),
+            Self::Text { accepted, .. } | Self::Names { accepted, .. } => (*accepted).to_owned(),
             Self::Word { words, .. } => format!("one of {}", words().join(", ")),
             Self::Switch(_) => "true or false".to_owned(),
             Self::Count { from, to, .. } => format!("a whole number from {from} to {to}"),
             Self::Seconds { from, to, .. } => format!("seconds from {from} to {to}"),
             Self::File(_) => "a path".to_owned(),
             Self::Listeners(_) => {
-                "a list of https://ADDRESS:PORT or http://ADDRESS:PORT".to_owned()
+                "a list of [NAME=]https://ADDRESS:PORT or [NAME=]http://ADDRESS:PORT".to_owned()
             }
         }
     }
@@ -95,7 +105,7 @@ impl<T> Takes<T> {
         match self {
             Self::Switch(_) | Self::Count { .. } | Self::Seconds { .. } => spelled.to_owned(),
             Self::Text { .. } | Self::Word { .. } | Self::File(_) => format!("{spelled:?}"),
-            Self::Listeners(_) => {
+            Self::Listeners(_) | Self::Names { .. } => {
                 let urls: Vec<String> = spelled.split(',').map(|url| format!("{url:?}")).collect();
                 format!("[{}]", urls.join(", "))
             }
@@ -125,6 +135,7 @@ impl<T> Takes<T> {
                 time.map(|time| put(target, time)).ok_or_else(wrong)
             }
             Self::File(put) => file(raw).map(|path| put(target, path)),
+            Self::Names { check, put, .. } => names(raw, *check).map(|names| put(target, names)),
             Self::Listeners(put) => listeners(raw).map(|urls| put(target, urls)),
         }
     }
@@ -180,15 +191,40 @@ fn list(raw: &Raw) -> Option<Vec<&str>> {
     }
 }
 
-fn listeners(raw: &Raw) -> Result<Vec<ListenUrl>, Vec<Refusal>> {
+fn names(raw: &Raw, check: fn(&str) -> Result<(), String>) -> Result<Vec<String>, Vec<Refusal>> {
+    // One name may stand without the brackets of a list.
+    let texts = text(raw).map(|text| text.split(',').map(str::trim).collect());
+    let texts = texts.or_else(|| list(raw)).ok_or_else(|| vec![Refusal::of(raw, None)])?;
+    if texts.is_empty() {
+        return Err(vec![Refusal::of(&"empty", None)]);
+    }
+    let mut refusals = Vec::new();
+    for (at, name) in texts.iter().enumerate() {
+        let twice = texts[..at].contains(name).then(|| "it is in the list twice".to_owned());
+        if let Some(why) = check(name).err().or(twice) {
+            refusals.push(Refusal::of(&Raw::Text((*name).to_owned()), Some(why)));
+        }
+    }
+    if refusals.is_empty() {
+        Ok(texts.into_iter().map(str::to_owned).collect())
+    } else {
+        Err(refusals)
+    }
+}
+
+fn listeners(raw: &Raw) -> Result<Vec<Listener>, Vec<Refusal>> {
     let texts = list(raw).ok_or_else(|| vec![Refusal::of(raw, None)])?;
     if texts.is_empty() {
         return Err(vec![Refusal::of(&"empty", None)]);
     }
     let (mut urls, mut refusals) = (Vec::new(), Vec::new());
     for text in texts {
-        match text.parse::<ListenUrl>() {
-            Ok(url) => urls.push(url),
+        let (appliance, url) = match text.split_once('=') {
+            Some((name, url)) => (Some(name.to_owned()), url),
+            None => (None, text),
+        };
+        match url.parse::<ListenUrl>() {
+            Ok(url) => urls.push(Listener { appliance, url }),
             Err(why) => {
                 let why = format!("it {}", why.fault());
                 refusals.push(Refusal::of(&Raw::Text(text.to_owned()), Some(why)));

@@ -54,12 +54,12 @@ fn the_defaults_are_these() {
         mode,
         listen,
         data_dir,
-        appliance,
+        appliances,
         catalog,
         insecure_http,
         log,
         transactions,
-        sps,
+        dialects,
         limits,
         login,
         tls,
@@ -71,12 +71,14 @@ fn the_defaults_are_these() {
         tls_given: _,
     } = settings;
     assert_eq!(mode, Mode::Serve);
-    assert_eq!(listen, ["https://127.0.0.1:8443".parse::<ListenUrl>().unwrap()]);
+    let [Listener { appliance: Some(name), url }] = &listen[..] else { panic!("{listen:?}") };
+    assert_eq!((name.as_str(), url.to_string().as_str()), ("sps-6.2", "https://127.0.0.1:8443"));
     assert_eq!(data_dir.as_deref(), Some(Path::new("/var/lib/boxwood")));
-    assert_eq!((appliance.as_str(), catalog), ("sps-6.2", None));
+    assert_eq!((appliances, catalog), (vec!["sps-6.2".to_owned()], None));
     assert!(!insecure_http);
     assert_eq!((log.filter.as_str(), log.format), ("info", LogFormat::Auto));
     assert_eq!(transactions.mode, TransactionMode::Auto);
+    let sps = dialects.sps;
     assert!(!sps.lenient_commit);
     assert_eq!((sps.firmware_version, sps.version), (None, None));
     assert_eq!(
@@ -119,7 +121,7 @@ fn stronger_sources_win() {
     assert_eq!(settings.limits.json_depth, 20);
     assert_eq!(settings.limits.body_time, Duration::from_millis(300));
     assert_eq!(settings.data_dir.as_deref(), Some(Path::new("/d")));
-    let listen: Vec<String> = settings.listen.iter().map(ListenUrl::to_string).collect();
+    let listen: Vec<String> = settings.listen.iter().map(|one| one.url.to_string()).collect();
     assert_eq!(listen, ["https://[::1]:1", "http://localhost:2"]);
 }
 
@@ -137,9 +139,9 @@ fn every_mistake_is_reported_with_its_place() {
         &[("transactions.mode", "shared"), ("colour", "x"), ("tls.certificate", "a.pem")],
         &[
             "f.toml:1: `listen` cannot be \"https://127.0.0.1\": it has no port; it takes a \
-             list of https://ADDRESS:PORT or http://ADDRESS:PORT",
+             list of [NAME=]https://ADDRESS:PORT or [NAME=]http://ADDRESS:PORT",
             "f.toml:1: `listen` cannot be \"gopher://x:1\": it does not begin with \
-             \"http://\" or \"https://\"; it takes a list of https://ADDRESS:PORT or http://ADDRESS:PORT",
+             \"http://\" or \"https://\"; it takes a list of [NAME=]https://ADDRESS:PORT or [NAME=]http://ADDRESS:PORT",
             "f.toml:2: there is no setting `colour`; `boxwood serve --help` lists the settings",
             "f.toml:5: `limits.headers` cannot be \"many\"; it takes a whole number from 8 to 1024",
             "f.toml:6: there is no setting `limits.body_byte`; did you mean `limits.body_bytes`?",
@@ -325,4 +327,39 @@ fn the_generated_file_holds_the_defaults() {
         let key = setting.name.rsplit('.').next().unwrap();
         assert!(uncommented.contains(&format!("\n{key} = ")), "{} is missing", setting.name);
     }
+}
+
+#[test]
+fn every_appliance_gets_a_listener() {
+    let listeners = |given: &[(&str, &str)]| {
+        let settings = resolve(Mode::Dev, "", &[], given).unwrap();
+        let shown = |one: &Listener| format!("{}={}", one.appliance.as_deref().unwrap(), one.url);
+        settings.listen.iter().map(shown).collect::<Vec<_>>()
+    };
+    let both = ("appliance", "sps-6.2,sps-7.0");
+    let usual = ["sps-6.2=https://127.0.0.1:8443", "sps-7.0=https://127.0.0.1:8444"];
+    assert_eq!(listeners(&[both]), usual);
+    assert_eq!(
+        listeners(&[both, ("listen", "http://127.0.0.1:0")]),
+        ["sps-6.2=http://127.0.0.1:0", "sps-7.0=http://127.0.0.1:0"]
+    );
+    assert_eq!(
+        listeners(&[both, ("listen", "sps-7.0=http://[::1]:9000")]),
+        ["sps-6.2=https://127.0.0.1:8443", "sps-7.0=http://[::1]:9000"]
+    );
+    assert_eq!(
+        listeners(&[both, ("listen", "http://127.0.0.1:80,https://127.0.0.1:90")]),
+        [
+            "sps-6.2=http://127.0.0.1:80",
+            "sps-6.2=https://127.0.0.1:90",
+            "sps-7.0=http://127.0.0.1:91"
+        ]
+    );
+    let text = |given: &[(&str, &str)]| {
+        resolve(Mode::Dev, "", &[], given).expect_err("refused").to_string()
+    };
+    let unserved = text(&[("listen", "sps-7.0=http://127.0.0.1:1")]);
+    assert!(unserved.contains("the appliance sps-7.0, which is not served"), "{unserved}");
+    let twice = text(&[("appliance", "sps-7.0,sps-7.0")]);
+    assert!(twice.contains("\"sps-7.0\": it is in the list twice"), "{twice}");
 }

@@ -2,9 +2,10 @@
 
 use front_end::transport::{ListenUrl, Scheme};
 
-use super::model::{Settings, TlsFiles, TlsGiven};
+use super::model::{Listener, Settings, TlsFiles, TlsGiven};
 use super::problem::Problem;
 use super::raw::Origin;
+use super::registry;
 use super::resolve::Origins;
 use super::value::Mode;
 
@@ -19,16 +20,54 @@ fn origin(origins: &Origins, name: &str) -> Origin {
     origins.get(name).cloned().unwrap_or(Origin::Default)
 }
 
-fn listeners(settings: &Settings, origins: &Origins, problems: &mut Vec<Problem>) {
-    for (place, url) in settings.listen.iter().enumerate() {
+fn listeners(settings: &mut Settings, origins: &Origins, problems: &mut Vec<Problem>) {
+    let mut refusals: Vec<String> = Vec::new();
+    for listener in &settings.listen {
+        let name = listener.appliance.as_ref().filter(|name| !settings.appliances.contains(name));
+        refusals.extend(name.map(|name| {
+            let served = settings.appliances.join(", ");
+            format!("`listen` names the appliance {name}, which is not served; served are {served}")
+        }));
+    }
+    complete(settings);
+    for (place, Listener { url, .. }) in settings.listen.iter().enumerate() {
         let refusal = unsafe_listener(settings, url).or_else(|| {
-            let taken = |other: &ListenUrl| other.port == url.port && other.host == url.host;
+            let taken = |other: &Listener| other.url.port == url.port && other.url.host == url.host;
             (url.port != 0 && settings.listen[..place].iter().any(taken))
                 .then(|| format!("`listen` has {}:{} twice", url.host, url.port))
         });
-        problems.extend(
-            refusal.map(|message| Problem::new("listen", origin(origins, "listen"), message)),
-        );
+        refusals.extend(refusal);
+    }
+    let problem = |message| Problem::new("listen", origin(origins, "listen"), message);
+    problems.extend(refusals.into_iter().map(problem));
+}
+
+// Gives every listener its appliance, and every appliance a listener: the first one the usual one,
+// each other one the first one's address with the next port.
+fn complete(settings: &mut Settings) {
+    let Settings { mode, appliances, listen, .. } = settings;
+    let Some(first) = appliances.first() else { return };
+    for listener in listen.iter_mut() {
+        listener.appliance.get_or_insert_with(|| first.clone());
+    }
+    for name in appliances.iter() {
+        if listen.iter().any(|listener| listener.appliance.as_ref() == Some(name)) {
+            continue;
+        }
+        let of_first = listen.iter().find(|listener| listener.appliance.as_ref() == Some(first));
+        let usual = || registry::find("listen")?.default_in(*mode).parse().ok();
+        let Some(mut url) = of_first.map(|listener| listener.url.clone()).or_else(usual) else {
+            return;
+        };
+        if name == first {
+            listen.insert(0, Listener { appliance: Some(name.clone()), url });
+            continue;
+        }
+        let highest = listen.iter().map(|listener| listener.url.port).max().unwrap_or_default();
+        if url.port != 0 {
+            url.port = highest.saturating_add(1);
+        }
+        listen.push(Listener { appliance: Some(name.clone()), url });
     }
 }
 

@@ -13,7 +13,7 @@ fn without_password(evidence: &Evidence) -> ServerBuilder {
 /// The passwords that standard error shows.
 fn shown(server: &Server) -> Vec<String> {
     let log = server.log();
-    let lines = log.lines().filter(|line| line.contains("a password was made up for admin"));
+    let lines = log.lines().filter(|line| line.contains("generated a password for admin"));
     lines.filter_map(|line| Some(line.rsplit_once(": ")?.1.to_owned())).collect()
 }
 

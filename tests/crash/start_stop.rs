@@ -86,7 +86,7 @@ fn a_made_up_password_is_known_to_somebody_whenever_the_first_start_is_killed() 
 
 /// The password that a log shows, if it does.
 fn made_up(log: &str) -> Option<String> {
-    let line = log.lines().find(|line| line.contains("a password was made up"))?;
+    let line = log.lines().find(|line| line.contains("generated a password for admin"))?;
     line.rsplit_once(' ').map(|(_, password)| password.to_owned())
 }
 

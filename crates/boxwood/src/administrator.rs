@@ -50,17 +50,17 @@ pub enum AdministratorError {
     Random,
 }
 
-/// The hash, a PHC string, of the password in a data directory; of the given one, if there is one;
-/// or of one made up, which `tell` is told.
+/// The hash, a PHC string, of the administrator's password: of the given one, of the one that the
+/// file keeps, or of a generated one, which is handed to `show`.
 ///
 /// # Errors
 /// The file must be readable and writable.
 pub fn keep(
-    data_dir: &Path,
+    file: &Path,
     given: Option<&Secret>,
-    tell: impl FnOnce(&str),
+    show: impl FnOnce(&str),
 ) -> Result<String, AdministratorError> {
-    let path = data_dir.join("administrator.hash");
+    let path = file.to_owned();
     let hash = match given {
         Some(given) => hash_blocking(given.expose())?,
         None => {
@@ -72,7 +72,7 @@ pub fn keep(
             let hash = hash_blocking(&password)?;
             // Before it counts: killed in between, the next start makes up another one. The other
             // way round there would be one that nobody knows.
-            tell(&password);
+            show(&password);
             hash
         }
     };
@@ -113,18 +113,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("administrator.hash");
         let mut told = Vec::new();
-        let first = keep(folder.path(), None, |password| {
+        let first = keep(&file, None, |password| {
             assert!(!file.exists(), "it is told before it counts");
             told.push(password.to_owned());
         });
         let first = first.unwrap();
         assert_eq!(told[0].len(), LENGTH);
         let untold = |_: &str| panic!("nothing is made up any more");
-        assert_eq!(keep(folder.path(), None, untold).unwrap(), first);
+        assert_eq!(keep(&file, None, untold).unwrap(), first);
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        let given = keep(folder.path(), Some(&Secret::new("changed")), untold).unwrap();
+        let given = keep(&file, Some(&Secret::new("changed")), untold).unwrap();
         assert_ne!(given, first);
-        assert_eq!(keep(folder.path(), None, untold).unwrap(), given);
+        assert_eq!(keep(&file, None, untold).unwrap(), given);
         assert!(!std::fs::read_to_string(file).unwrap().contains("changed"));
     }
 }

@@ -1,13 +1,11 @@
 //! Which appliance is emulated: a built-in catalog, or one that the user wrote.
 
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use catalog::{Catalog, Fault, LoadError};
-use transaction_engine::{Mode, private_file};
+use transaction_engine::Mode;
 
-use crate::settings::{Settings, TransactionMode};
+use crate::settings::{ApplianceSettings, Settings, TransactionMode};
 
 /// Why there is no catalog.
 #[derive(Debug, thiserror::Error)]
@@ -26,104 +24,49 @@ pub enum ApplianceError {
         /// All of them.
         faults: Vec<Fault>,
     },
-    /// The configuration was made with a catalog of another name.
+    /// A table of settings names an appliance, and the catalog in its directory is another one.
     #[error(
-        "the configuration in {} is of the appliance {kept:?} and this start is of {given:?}, or {} \
-         is damaged: name the former with --appliance or --catalog, or restore that file from a \
-         backup; if the configuration is to become one of the latter for good, keep a copy of the \
-         directory and write {given} into that file",
-        dir.display(),
-        dir.join(KEPT_NAME).display()
+        "the catalog in {} is named {found:?}, and the settings name it {wanted:?}: use one name \
+         for both",
+        dir.display()
     )]
-    Other {
-        /// The data directory.
+    Misnamed {
+        /// The catalog's directory.
         dir: PathBuf,
-        /// The name that is kept there.
-        kept: String,
-        /// The name of the catalog of this start.
-        given: String,
-    },
-    /// The file that keeps the name cannot be read or written.
-    #[error("{}: {source}", path.display())]
-    Name {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
+        /// The name of the catalog.
+        found: String,
+        /// The name in the settings.
+        wanted: String,
     },
 }
 
-/// The file in a data directory that keeps the name of its configuration's catalog.
-const KEPT_NAME: &str = "appliance";
-
-/// The catalogs of the appliances that the settings choose, in their order.
+/// The catalog of an appliance.
 ///
 /// # Errors
-/// Every fault of a catalog at once.
-pub fn catalogs(settings: &Settings) -> Result<Vec<Arc<Catalog>>, ApplianceError> {
-    match &settings.catalog {
-        Some(dir) => Ok(vec![Arc::new(load(dir)?)]),
-        None => settings.appliances.iter().map(|name| built_in(name).map(Arc::new)).collect(),
-    }
-}
-
-fn built_in(name: &str) -> Result<Catalog, ApplianceError> {
-    let known = || Catalog::builtin_names().join(", ");
-    let catalog = Catalog::builtin(name);
-    Ok(catalog.ok_or_else(|| ApplianceError::Unknown(name.to_owned(), known()))??)
-}
-
-fn load(dir: &Path) -> Result<Catalog, ApplianceError> {
-    Catalog::load(dir).map_err(|LoadError { faults }| {
-        let dir = dir.to_owned();
+/// Every fault of the catalog at once.
+pub fn catalog(settings: &ApplianceSettings) -> Result<Catalog, ApplianceError> {
+    let Some(dir) = &settings.catalog else {
+        let name = settings.name.as_deref().unwrap_or_default();
+        let known = Catalog::builtin_names().join(", ");
+        let catalog = Catalog::builtin(name);
+        return Ok(catalog.ok_or_else(|| ApplianceError::Unknown(name.to_owned(), known))??);
+    };
+    let loaded = Catalog::load(dir).map_err(|LoadError { faults }| {
+        let dir = dir.clone();
         ApplianceError::Faulty { dir, faults }
-    })
-}
-
-/// Refuses a catalog of another name than that with which the configuration in a data directory was
-/// made. One that only knows more would add its defaults, and the former could never open the
-/// configuration again: too much for a slip in a flag.
-///
-/// # Errors
-/// [`ApplianceError::Other`]; or the name cannot be read.
-pub fn expect_kept_name(data_dir: &Path, catalog: &Catalog) -> Result<(), ApplianceError> {
-    let Some(kept) = kept_name(data_dir)? else { return Ok(()) };
-    if kept == catalog.name() {
-        return Ok(());
-    }
-    let (dir, given) = (data_dir.to_owned(), catalog.name().to_owned());
-    Err(ApplianceError::Other { dir, kept, given })
-}
-
-/// Keeps the catalog's name in a data directory where none is kept yet: to be called when the
-/// configuration has been opened with it, and not before.
-///
-/// # Errors
-/// The name cannot be read or written.
-pub fn keep_name(data_dir: &Path, catalog: &Catalog) -> Result<(), ApplianceError> {
-    if kept_name(data_dir)?.is_some() {
-        return Ok(());
-    }
-    let path = data_dir.join(KEPT_NAME);
-    let written = private_file::write(&path, format!("{}\n", catalog.name()).as_bytes());
-    written.map_err(|source| ApplianceError::Name { path, source })
-}
-
-/// The name of the appliance to which a folder belongs; `None` where none is kept.
-///
-/// # Errors
-/// It cannot be read.
-pub fn kept_name(data_dir: &Path) -> Result<Option<String>, ApplianceError> {
-    let path = data_dir.join(KEPT_NAME);
-    match std::fs::read(&path) {
-        Ok(text) => Ok(Some(String::from_utf8_lossy(&text).trim().to_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(ApplianceError::Name { path, source }),
+    })?;
+    match &settings.name {
+        Some(wanted) if wanted != loaded.name() => Err(ApplianceError::Misnamed {
+            dir: dir.clone(),
+            found: loaded.name().to_owned(),
+            wanted: wanted.clone(),
+        }),
+        _ => Ok(loaded),
     }
 }
 
-/// How transactions get along: as the settings say, else as the catalog does. An appliance without
-/// explicit transactions has no choice.
+/// The mode of transactions: as the settings say, otherwise as the catalog does. An appliance
+/// without explicit transactions has no choice.
 #[must_use]
 pub fn transaction_mode(settings: &Settings, catalog: &Catalog) -> Mode {
     if catalog.default_mode() == "autocommit" {
@@ -212,7 +155,8 @@ mod tests {
             std::fs::create_dir(dir).unwrap();
             std::fs::write(dir.join("catalog.yaml"), text).unwrap();
         }
-        let refused = load(&top).unwrap_err();
+        let refused = catalog(&settings(&[("catalog", &top.display().to_string())]).appliances[0])
+            .unwrap_err();
         let expected = format!("\n{}/catalog.yaml:2: ", base.display());
         assert!(refused.to_string().contains(&expected), "{refused}");
     }
@@ -222,12 +166,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("catalog.yaml"), "name: lamp\nttile: Lamp\n").unwrap();
         let shown = dir.path().display().to_string();
-        let refused = load(dir.path()).unwrap_err().to_string();
+        let refused =
+            catalog(&settings(&[("catalog", &shown)]).appliances[0]).unwrap_err().to_string();
         assert!(refused.contains(&format!("the catalog in {shown} has ")), "{refused}");
         assert!(refused.contains(&format!("\n{shown}/catalog.yaml:2: ")), "{refused}");
 
         let missing = dir.path().join("missing").display().to_string();
-        let refused = load(Path::new(&missing)).unwrap_err().to_string();
+        let refused =
+            catalog(&settings(&[("catalog", &missing)]).appliances[0]).unwrap_err().to_string();
         assert!(refused.contains(&format!("\n{missing}: ")), "{refused}");
     }
 }

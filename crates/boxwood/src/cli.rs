@@ -53,7 +53,11 @@ pub enum CatalogCommand {
 #[derive(Debug, Default, Args)]
 pub struct Flags {
     /// The setting `listen`.
-    #[arg(long, value_name = "URL", help = format!("Repeatable: {}", flag_help("listen")))]
+    #[arg(
+        long,
+        value_name = "[NAME=]URL",
+        help = format!("Repeatable; NAME=URL is for that appliance. {}", flag_help("listen"))
+    )]
     pub listen: Vec<String>,
     /// The setting `log.filter`.
     #[arg(long, value_name = "FILTER", help = flag_help("log.filter"))]
@@ -76,7 +80,11 @@ pub struct StateFlags {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The setting `appliance`.
-    #[arg(long, value_name = "NAME", help = format!("Repeatable: {}", flag_help("appliance")))]
+    #[arg(
+        long,
+        value_name = "NAME",
+        help = format!("Repeatable with dev and serve. {}", flag_help("appliance"))
+    )]
     pub appliance: Vec<String>,
     /// The setting `catalog`.
     #[arg(long, value_name = "DIR", help = flag_help("catalog"))]
@@ -150,10 +158,7 @@ impl Flags {
     pub fn given(&self) -> Vec<Given> {
         let Flags { listen, log, insecure_http, state } = self;
         let mut all = state.given();
-        if !listen.is_empty() {
-            let urls = listen.iter().map(|url| Raw::Text(url.clone())).collect();
-            all.push(given("listen", "--listen", Raw::List(urls)));
-        }
+        all.extend(listeners(listen));
         all.extend(log.iter().map(|text| spelled("log.filter", "--log", text)));
         if *insecure_http {
             all.push(given("insecure_http", "--insecure-http", Raw::Switch(true)));
@@ -175,13 +180,41 @@ impl StateFlags {
             all.push(given(name, &format!("--set {name}"), raw));
         }
         all.extend(data_dir.iter().map(|text| spelled("data_dir", "--data-dir", text)));
-        if !appliance.is_empty() {
-            let names = appliance.iter().map(|name| Raw::Text(name.clone())).collect();
-            all.push(given("appliance", "--appliance", Raw::List(names)));
+        match appliance.as_slice() {
+            [] => {}
+            [name] => all.push(spelled("appliance", "--appliance", name)),
+            names => all.push(given("appliance", "--appliance", list(names))),
         }
         all.extend(catalog.iter().map(|text| spelled("catalog", "--catalog", text)));
         all
     }
+}
+
+/// The listeners of the first appliance, and those of each that is named: `NAME=URL`.
+fn listeners(flags: &[String]) -> Vec<Given> {
+    let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
+    for flag in flags {
+        // A URL may have such a sign, too, but not in the place of its scheme.
+        let (name, url) = match flag.split_once('=') {
+            Some((name, url)) if !name.contains(':') => (name.trim(), url.trim()),
+            _ => ("", flag.as_str()),
+        };
+        match groups.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, urls)) => urls.push(url.to_owned()),
+            None => groups.push((name, vec![url.to_owned()])),
+        }
+    }
+    let all = groups.into_iter().map(|(name, urls)| match name {
+        "" => given("listen", "--listen", list(&urls)),
+        name => {
+            given(&format!("appliances.{name}.listen"), &format!("--listen {name}"), list(&urls))
+        }
+    });
+    all.collect()
+}
+
+fn list(texts: &[String]) -> Raw {
+    Raw::List(texts.iter().map(|text| Raw::Text(text.clone())).collect())
 }
 
 fn given(name: &str, flag: &str, raw: Raw) -> Given {
@@ -222,6 +255,12 @@ mod tests {
             "debug",
             "--listen",
             "http://127.0.0.1:2",
+            "--listen",
+            "sps-7.0=http://127.0.0.1:3",
+            "--appliance",
+            "sps-6.2",
+            "--appliance",
+            "sps-7.0",
             "--insecure-http",
             "--catalog",
             "lamp",
@@ -238,8 +277,10 @@ mod tests {
             [
                 "--set limits.headers | limits.headers = \"12\"",
                 "--set sps.version | sps.version = given without =VALUE",
+                "--appliance | appliance = a list",
                 "--catalog | catalog = \"lamp\"",
                 "--listen | listen = a list",
+                "--listen sps-7.0 | appliances.sps-7.0.listen = a list",
                 "--log | log.filter = \"debug\"",
                 "--insecure-http | insecure_http = true",
             ]

@@ -1,151 +1,315 @@
-//! The data directory: whose state lies where, and the way to open it.
+//! The data directory: what is kept in it, and for which appliance.
 //!
-//! The root belongs to one appliance, the first that was served from the directory, as in the first
-//! version of Boxwood; every other one has a folder `appliances/NAME`. They share the store (one
-//! sled database with one lock), the key that seals secrets and the administrator's password.
+//! The root belongs to one appliance, the one whose name is kept there; a data directory of the
+//! first version is only that. Every other appliance has a folder `appliances/NAME` with a kept
+//! name, checkpoints and a certificate of its own. The database, its lock, the sealing key and the
+//! administrator's password are shared and stand at the root.
 
-use std::fs::DirBuilder;
+use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use catalog::Catalog;
+use transaction_engine::private_file;
 use transaction_engine::secrets::{KeyError, Sealer};
 use transaction_engine::store::{CheckpointDir, SledStore, StoreError};
 
-use crate::appliance::{self, ApplianceError};
 use crate::settings::Settings;
 
-/// The directory that holds everything; a temporary one goes away with the value.
+/// The file that keeps the name of an appliance.
+const KEPT_NAME: &str = "appliance";
+/// The folder of the appliances other than that of the root.
+const OTHERS: &str = "appliances";
+
+/// Why a data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// The temporary directory could not be made.
+    #[error("no temporary directory could be made: {0}")]
+    Temporary(#[source] io::Error),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key that seals secrets cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The configuration was made with a catalog of another name.
+    #[error(
+        "the configuration in {} is of the appliance {kept:?} and this start is of {given:?}, or {} \
+         is damaged: name the former with --appliance or --catalog (and the latter next to it to \
+         keep both in one data directory), or restore that file from a backup; if the \
+         configuration is to become one of the latter for good, keep a copy of the directory and \
+         write {given} into that file",
+        dir.display(),
+        dir.join(KEPT_NAME).display()
+    )]
+    Other {
+        /// The folder of the configuration.
+        dir: PathBuf,
+        /// The name that is kept there.
+        kept: String,
+        /// The name of the catalog of this start.
+        given: String,
+    },
+    /// A name that cannot be a folder's.
+    #[error(
+        "the appliance {0:?} cannot have a folder of that name: name its catalog with letters, \
+         digits, `.`, `-` and `_`"
+    )]
+    Name(String),
+    /// Two catalogs of one name.
+    #[error("two appliances are named {0:?}; each needs a catalog with a name of its own")]
+    Twice(String),
+    /// A file or folder cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A data directory; a temporary one is removed with the value.
 pub struct DataDir {
-    path: PathBuf,
+    root: PathBuf,
     _temporary: Option<tempfile::TempDir>,
 }
 
-/// Where one appliance keeps its state.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The folder of its checkpoints, its certificate and its name.
-    pub folder: PathBuf,
-    name: String,
-    is_root: bool,
-}
-
 impl DataDir {
-    /// The directory that the settings name, or a temporary one.
+    /// The directory that the settings name, or a temporary one. It is not made or locked yet.
     ///
     /// # Errors
-    /// A temporary one cannot be made.
-    pub fn of(settings: &Settings) -> io::Result<Self> {
-        match &settings.data_dir {
-            Some(path) => Ok(Self { path: path.clone(), _temporary: None }),
-            None => {
-                let made = tempfile::Builder::new().prefix("boxwood-").tempdir()?;
-                Ok(Self { path: made.path().to_owned(), _temporary: Some(made) })
-            }
+    /// There can be no temporary directory.
+    pub fn of(settings: &Settings) -> Result<Self, DataDirError> {
+        if let Some(root) = settings.data_dir.clone() {
+            return Ok(Self { root, _temporary: None });
         }
+        let made = tempfile::Builder::new().prefix("boxwood-").tempdir();
+        let made = made.map_err(DataDirError::Temporary)?;
+        Ok(Self { root: made.path().to_owned(), _temporary: Some(made) })
     }
 
-    /// Its path.
+    /// The root.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.root
     }
 
-    /// Opens the store, which nobody else can open as long as it lives. To be called before
-    /// anything else in the directory is looked at.
-    ///
-    /// # Errors
-    /// It is in use or damaged.
-    pub fn store(&self, settings: &Settings) -> Result<SledStore, StoreError> {
-        SledStore::open(&self.path, settings.store.cache_bytes)
+    /// Whether a daemon has ever used it.
+    #[must_use]
+    pub fn is_used(&self) -> bool {
+        self.root.join("lock").exists()
     }
 
-    /// Where each of these appliances keeps its state.
-    ///
-    /// # Errors
-    /// [`ApplianceError::Other`]: none of them is the one that the directory belongs to, and one
-    /// has never been served from it. Served by mistake, it would begin empty.
-    pub fn places(&self, catalogs: &[Arc<Catalog>]) -> Result<Vec<Place>, ApplianceError> {
-        let kept = appliance::kept_name(&self.path)?;
-        let Some(first) = catalogs.first() else { return Ok(Vec::new()) };
-        let root = kept.as_deref().unwrap_or(first.name());
-        let serves_root = catalogs.iter().any(|catalog| catalog.name() == root);
-        let place = |catalog: &Arc<Catalog>| {
-            let name = catalog.name().to_owned();
-            let is_root = name == root;
-            let folder = match is_root {
-                true => self.path.clone(),
-                false => self.path.join("appliances").join(&name),
-            };
-            if !serves_root && !folder.exists() {
-                let (dir, kept) = (self.path.clone(), root.to_owned());
-                return Err(ApplianceError::Other { dir, kept, given: name });
-            }
-            Ok(Place { folder, name, is_root })
-        };
-        catalogs.iter().map(place).collect()
+    /// The file with the hash of the administrator's password.
+    #[must_use]
+    pub fn administrator_hash(&self) -> PathBuf {
+        self.root.join("administrator.hash")
     }
 
-    /// Seals and opens the secrets of all appliances.
+    /// The key that seals secrets, as given or from its file, which is made where there is none.
     ///
     /// # Errors
-    /// The key cannot be read, made, or is another than before.
-    pub fn sealer(&self, settings: &Settings) -> Result<Arc<Sealer>, KeyError> {
-        let check = self.path.join("secret.check");
+    /// The key cannot be used, or is another than that of the data directory.
+    pub fn sealer(&self, settings: &Settings) -> Result<Sealer, KeyError> {
+        let check = self.root.join("secret.check");
         let sealer = match &settings.secret_key {
             Some(key) => Sealer::from_key(key.expose()),
-            None => Sealer::from_file(&settings.key_file(&self.path), &check)?,
+            None => Sealer::from_file(&settings.key_file(&self.root), &check)?,
         };
         sealer.keep_check(&check)?;
-        Ok(Arc::new(sealer))
+        Ok(sealer)
+    }
+
+    /// Locks the directory and finds the place of each of these appliances, in their order. The
+    /// root of a fresh directory goes to the first.
+    ///
+    /// # Errors
+    /// The directory is in use, or the configuration in it belongs to an appliance that is not
+    /// named: a slip in a flag must not make an empty configuration next to it.
+    pub fn open(&self, names: &[&str], cache_bytes: u64) -> Result<Vec<Home>, DataDirError> {
+        for (place, name) in names.iter().enumerate() {
+            if names[..place].contains(name) {
+                return Err(DataDirError::Twice((*name).to_owned()));
+            }
+        }
+        let store = SledStore::open(&self.root, cache_bytes)?;
+        let root_name = kept_name(&self.root)?;
+        let owner = root_name.as_deref().or(names.first().copied()).unwrap_or_default();
+        let mut homes = Vec::with_capacity(names.len());
+        for name in names.iter().filter(|name| **name != owner) {
+            let folder = self.folder(name, names.contains(&owner), owner)?;
+            let label = file_name(&folder).to_owned();
+            let store = store.sibling(&label)?;
+            homes.push(Home { name: (*name).to_owned(), folder, label: Some(label), store });
+        }
+        // Last, since the others are siblings of it.
+        if let Some(place) = names.iter().position(|name| *name == owner) {
+            let (name, folder) = (owner.to_owned(), self.root.clone());
+            homes.insert(place, Home { name, folder, label: None, store });
+        }
+        Ok(homes)
+    }
+
+    /// The folder of an appliance that does not have the root: the one that keeps its name, or the
+    /// one that is named after it.
+    fn folder(&self, name: &str, may_be_new: bool, owner: &str) -> Result<PathBuf, DataDirError> {
+        let others = self.root.join(OTHERS);
+        for folder in subfolders(&others)? {
+            if kept_name(&folder)?.as_deref() == Some(name) {
+                return Ok(folder);
+            }
+        }
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if name.is_empty() || name.starts_with('.') || !name.chars().all(allowed) {
+            return Err(DataDirError::Name(name.to_owned()));
+        }
+        let folder = others.join(name);
+        let other = |dir: &Path, kept: String| {
+            let (dir, given) = (dir.to_owned(), name.to_owned());
+            Err(DataDirError::Other { dir, kept, given })
+        };
+        match kept_name(&folder)? {
+            Some(kept) => other(&folder, kept),
+            None if folder.exists() || may_be_new => Ok(folder),
+            None => other(&self.root, owner.to_owned()),
+        }
     }
 }
 
-impl Place {
-    /// The appliance's part of the store.
-    ///
-    /// # Errors
-    /// It cannot be opened.
-    pub fn store(&self, root: &SledStore) -> Result<Option<SledStore>, StoreError> {
-        if self.is_root { Ok(None) } else { root.sibling(&self.name).map(Some) }
+/// The place of one appliance in a data directory, which is locked for as long as it lives.
+pub struct Home {
+    name: String,
+    folder: PathBuf,
+    // `None` at the root.
+    label: Option<String>,
+    store: SledStore,
+}
+
+impl Home {
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
-    /// Its checkpoints. The folder is made where there is none.
-    ///
-    /// # Errors
-    /// It cannot be made or read.
-    pub fn checkpoints(&self) -> Result<CheckpointDir, StoreError> {
-        // What fails here fails again, with a better message, in what follows.
-        let _ = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
-        CheckpointDir::open(self.folder.join("checkpoints"))
+    /// Which secrets the shared key opens here.
+    #[must_use]
+    pub fn key_scope(&self) -> KeyScope {
+        KeyScope(self.label.clone())
     }
 
-    /// The store and the checkpoints of a head other than the running one, whose store is given.
+    /// The checkpoints.
+    ///
+    /// # Errors
+    /// Their folder cannot be made or read.
+    pub fn checkpoints(&self) -> Result<CheckpointDir, DataDirError> {
+        // For its owner alone, as the root is.
+        for path in [self.folder.parent(), Some(&self.folder)].into_iter().flatten() {
+            if self.label.is_some() {
+                make_folder(path)?;
+            }
+        }
+        Ok(CheckpointDir::open(self.folder.join("checkpoints"))?)
+    }
+
+    /// The store and the checkpoints of a head other than the running one.
     ///
     /// # Errors
     /// They cannot be opened.
-    pub fn head(
-        &self,
-        running: &SledStore,
-        head: &str,
-    ) -> Result<(SledStore, CheckpointDir), StoreError> {
-        let name = match self.is_root {
-            true => format!("heads/{head}"),
-            false => format!("{}/heads/{head}", self.name),
+    pub fn head(&self, head: &str) -> Result<(SledStore, CheckpointDir), DataDirError> {
+        let store = match &self.label {
+            None => format!("heads/{head}"),
+            Some(label) => format!("{label}/heads/{head}"),
         };
-        let folder = self.folder.join("heads").join(head).join("checkpoints");
-        Ok((running.sibling(&name)?, CheckpointDir::open(folder)?))
+        let checkpoints = self.folder.join("heads").join(head).join("checkpoints");
+        Ok((self.store.sibling(&store)?, CheckpointDir::open(checkpoints)?))
     }
 
-    /// Seals its secrets, so that no other appliance opens them.
+    /// What remembers the name.
     #[must_use]
-    pub fn sealer(&self, of_all: &Arc<Sealer>) -> Arc<Sealer> {
-        match self.is_root {
-            true => Arc::clone(of_all),
-            false => Arc::new(of_all.for_appliance(&self.name)),
+    pub fn kept_name(&self) -> KeptName {
+        KeptName { folder: self.folder.clone(), name: self.name.clone() }
+    }
+
+    /// The store of the revisions.
+    #[must_use]
+    pub fn into_store(self) -> SledStore {
+        self.store
+    }
+}
+
+/// An appliance as its secrets know it: what another one sealed does not open in this one.
+#[derive(Clone, Default)]
+pub struct KeyScope(Option<String>);
+
+impl KeyScope {
+    /// The shared key, for this appliance.
+    #[must_use]
+    pub fn narrow(&self, shared: Sealer) -> Sealer {
+        match &self.0 {
+            None => shared,
+            Some(label) => shared.for_appliance(label),
         }
+    }
+}
+
+/// The name of an appliance, to be kept when its configuration has been opened, and not before.
+pub struct KeptName {
+    folder: PathBuf,
+    name: String,
+}
+
+impl KeptName {
+    /// Keeps the name where none is kept yet. With another catalog than the one it was made with,
+    /// a configuration would get other defaults, and could not be opened with the first any more.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn keep(&self) -> Result<(), DataDirError> {
+        if kept_name(&self.folder)?.is_some() {
+            return Ok(());
+        }
+        let path = self.folder.join(KEPT_NAME);
+        let written = private_file::write(&path, format!("{}\n", self.name).as_bytes());
+        written.map_err(|source| DataDirError::File { path, source })
+    }
+}
+
+fn kept_name(folder: &Path) -> Result<Option<String>, DataDirError> {
+    let path = folder.join(KEPT_NAME);
+    match fs::read(&path) {
+        Ok(text) => Ok(Some(String::from_utf8_lossy(&text).trim().to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(DataDirError::File { path, source }),
+    }
+}
+
+fn subfolders(path: &Path) -> Result<Vec<PathBuf>, DataDirError> {
+    let failed = |source| DataDirError::File { path: path.to_owned(), source };
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    paths.retain(|path| path.is_dir());
+    paths.sort();
+    Ok(paths)
+}
+
+fn file_name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
+
+fn make_folder(path: &Path) -> Result<(), DataDirError> {
+    use std::os::unix::fs::DirBuilderExt;
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
+            Err(DataDirError::File { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -153,35 +317,69 @@ impl Place {
 mod tests {
     use super::*;
 
-    fn catalogs(names: &[&str]) -> Vec<Arc<Catalog>> {
-        names
-            .iter()
-            .map(|name| {
-                let text = format!("name: {name}\ntitle: T\n");
-                Arc::new(Catalog::from_files([("catalog.yaml".to_owned(), text)]).unwrap())
-            })
-            .collect()
+    struct Fixture {
+        folder: tempfile::TempDir,
     }
 
-    fn folders(dir: &DataDir, names: &[&str]) -> Result<Vec<String>, ApplianceError> {
-        let places = dir.places(&catalogs(names))?;
-        let folder = |place: Place| {
-            let below = place.folder.strip_prefix(dir.path()).unwrap();
-            below.display().to_string()
-        };
-        Ok(places.into_iter().map(folder).collect())
+    impl Fixture {
+        fn new() -> Self {
+            Self { folder: tempfile::tempdir().unwrap() }
+        }
+
+        /// Where these appliances are kept, after each kept its name.
+        fn open(&self, names: &[&str]) -> Result<Vec<PathBuf>, DataDirError> {
+            let data = DataDir { root: self.folder.path().to_owned(), _temporary: None };
+            let homes = data.open(names, SledStore::CACHE_BYTES)?;
+            let mut found = Vec::new();
+            for home in homes {
+                home.checkpoints()?;
+                home.kept_name().keep()?;
+                let folder = home.folder().strip_prefix(self.folder.path()).unwrap();
+                found.push(folder.to_owned());
+            }
+            Ok(found)
+        }
+
+        fn refused(&self, names: &[&str]) -> String {
+            self.open(names).expect_err("refused").to_string()
+        }
     }
 
     #[test]
-    fn the_root_is_that_of_the_first_appliance_and_stays_so() {
-        let made = tempfile::tempdir().unwrap();
-        let dir = DataDir { path: made.path().to_owned(), _temporary: None };
-        assert_eq!(folders(&dir, &["a", "b"]).unwrap(), ["", "appliances/b"]);
-        appliance::keep_name(dir.path(), &catalogs(&["a"])[0]).unwrap();
-        assert_eq!(folders(&dir, &["b", "a"]).unwrap(), ["appliances/b", ""]);
-        assert!(matches!(folders(&dir, &["b"]), Err(ApplianceError::Other { .. })));
-        std::fs::create_dir_all(made.path().join("appliances/b")).unwrap();
-        assert_eq!(folders(&dir, &["b"]).unwrap(), ["appliances/b"]);
-        assert!(matches!(folders(&dir, &["b", "c"]), Err(ApplianceError::Other { .. })));
+    fn the_root_is_the_first_appliances_and_stays_so() {
+        let data = Fixture::new();
+        let (root, b, c) = (Path::new(""), Path::new("appliances/b"), Path::new("appliances/c"));
+        assert_eq!(data.open(&["a", "b"]).unwrap(), [root, b]);
+        assert_eq!(data.open(&["b", "a"]).unwrap(), [b, root]);
+        assert_eq!(data.open(&["b"]).unwrap(), [b]);
+        assert_eq!(data.open(&["c", "b", "a"]).unwrap(), [c, b, root]);
+        assert!(data.refused(&["a", "a"]).contains("two appliances"));
+    }
+
+    #[test]
+    fn a_slip_does_not_begin_another_configuration() {
+        let data = Fixture::new();
+        data.open(&["a"]).unwrap();
+        for slip in [&["b"][..], &["b", "c"]] {
+            let refused = data.refused(slip);
+            assert!(refused.contains("\"a\"") && refused.contains("\"b\""), "{refused}");
+        }
+        assert!(!data.folder.path().join("appliances").exists());
+        for bad in ["../b", ".b", "", "b/c"] {
+            assert!(data.refused(&["a", bad]).contains("folder"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_that_was_handed_on_keeps_its_folder() {
+        let data = Fixture::new();
+        data.open(&["a", "b"]).unwrap();
+        let kept = data.folder.path().join("appliances/b/appliance");
+        fs::write(&kept, "b2\n").unwrap();
+        assert_eq!(data.open(&["b2"]).unwrap(), [Path::new("appliances/b")]);
+        let refused = data.refused(&["a", "b"]);
+        assert!(refused.contains("\"b2\"") && refused.contains("appliances/b"), "{refused}");
+        fs::remove_file(&kept).unwrap();
+        assert_eq!(data.open(&["b"]).unwrap(), [Path::new("appliances/b")]);
     }
 }

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod command;
 pub mod daemon;
 pub mod data_dir;
+pub mod engine;
 pub mod secret_environment;
 pub mod settings;
 mod spelling;

@@ -59,6 +59,22 @@ impl Catalog {
         Some(Self::from_files(layers::builtin(name)?))
     }
 
+    /// The dialect of a catalog that is part of the program, without loading it.
+    #[must_use]
+    pub fn dialect_of_builtin(name: &str) -> Option<String> {
+        let layers = layers::of_files(layers::builtin(name)?);
+        Some(layers::dialect(&layers).unwrap_or_else(|| Parsed::DIALECT.to_owned()))
+    }
+
+    /// The dialect of the catalog in a folder, without checking the catalog; `None` where the
+    /// folder cannot be read.
+    #[must_use]
+    pub fn dialect_of_folder(dir: &Path) -> Option<String> {
+        let layers = layers::of_folder(dir);
+        let stated = layers::dialect(&layers).unwrap_or_else(|| Parsed::DIALECT.to_owned());
+        layers.faults.is_empty().then_some(stated)
+    }
+
     /// The names of the catalogs that are part of the program.
     #[must_use]
     pub fn builtin_names() -> &'static [&'static str] {

@@ -106,6 +106,15 @@ fn extended(files: &Files) -> Option<(String, usize)> {
     Some((member.node.as_text()?.to_owned(), member.line))
 }
 
+/// The dialect that the uppermost of these layers states, as it is written.
+pub(crate) fn dialect(layers: &Layers) -> Option<String> {
+    layers.layers.iter().rev().find_map(|layer| {
+        let (_, text) = layer.files.iter().find(|(name, _)| name == CATALOG_FILE)?;
+        let (node, _) = yaml::parse(text);
+        Some(node.as_ref()?.member("dialect")?.node.as_text()?.to_owned())
+    })
+}
+
 fn folder_beside(dir: &Path, name: &str) -> Option<PathBuf> {
     // A name and not a path: what a catalog reads is what stands beside it.
     if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\']) {

@@ -24,8 +24,8 @@ pub fn run(flags: &ExportFlags, environment: Environment) -> Result<(), CommandE
         }
         None => {
             let state = State::find(&flags.state, environment)?;
-            let (number, tree) = state.committed()?;
-            transfer::export(&state.catalog, number, &tree, secrets)
+            let committed = state.committed()?;
+            transfer::export(&state.catalog, committed.number, &committed.tree, secrets)
         }
     };
     match &flags.output {

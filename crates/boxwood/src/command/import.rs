@@ -67,9 +67,10 @@ fn apply(
     });
     let reached = |done: usize| progress.reached(count(done) + 1);
     if flags.dry_run {
-        let (number, base) = state.committed()?;
-        let engine = state.rehearsal()?;
-        return Ok(transfer::rehearse(&engine, (number, &base), document, depth, &reached)?);
+        let committed = state.committed()?;
+        let engine = state.rehearsal(&committed)?;
+        let base = (committed.number, &committed.tree);
+        return Ok(transfer::rehearse(&engine, base, document, depth, &reached)?);
     }
     let engine = state.open()?;
     let message = flags.message.as_deref().unwrap_or(transfer::MESSAGE);

@@ -14,10 +14,10 @@ use std::path::PathBuf;
 
 use config_tree::NodePath;
 use front_end::transfer::Refusal;
-use transaction_engine::store::StoreError;
 
 use crate::appliance::{ApplianceError, counted};
-use crate::daemon::DaemonError;
+use crate::data_dir::DataDirError;
+use crate::engine::OpenError;
 use crate::settings::BadSettings;
 use remote::RemoteError;
 
@@ -60,9 +60,21 @@ pub enum CommandError {
     /// The settings' catalog cannot be used.
     #[error(transparent)]
     Appliance(#[from] ApplianceError),
+    /// The settings name several appliances.
+    #[error("the settings name several appliances ({0}); choose one with --appliance NAME")]
+    Several(String),
     /// There is nothing to export.
-    #[error("there is no configuration in {}; name the directory of a daemon with --data-dir", .0.display())]
-    Nothing(PathBuf),
+    #[error(
+        "there is no configuration in {} of the appliance {appliance}; name the directory of a daemon with \
+         --data-dir, and the appliance with --appliance",
+        dir.display()
+    )]
+    Nothing {
+        /// The data directory.
+        dir: PathBuf,
+        /// The appliance.
+        appliance: String,
+    },
     /// The catalog does not know what stands in the directory.
     #[error(
         "the configuration in {} has {path}, for which the catalog {catalog} has no place; name \
@@ -84,12 +96,12 @@ pub enum CommandError {
         .0.display()
     )]
     InUse(PathBuf),
-    /// The store cannot be opened.
+    /// The data directory cannot be used.
     #[error(transparent)]
-    Store(StoreError),
+    DataDir(DataDirError),
     /// The configuration cannot be opened.
     #[error(transparent)]
-    Open(DaemonError),
+    Open(OpenError),
     /// The document cannot be imported.
     #[error("nothing was imported: {0}")]
     Refused(#[from] Refusal),

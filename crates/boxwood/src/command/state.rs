@@ -1,4 +1,4 @@
-//! A data directory without a daemon on it.
+//! One appliance in a data directory without a daemon on it.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use transaction_engine::{Engine, RevisionNumber};
 
 use super::{CommandError, Environment};
 use crate::cli::StateFlags;
-use crate::daemon::{self, DaemonError};
-use crate::data_dir::{DataDir, Place};
+use crate::data_dir::{DataDir, DataDirError, Home, KeyScope};
+use crate::engine::{Opened, Opening};
 use crate::settings::{Mode, Settings, Sources};
 use crate::{appliance, telemetry};
 
@@ -23,11 +23,20 @@ pub struct State {
     data: DataDir,
 }
 
+/// A committed configuration.
+pub struct Committed {
+    /// Its revision.
+    pub number: RevisionNumber,
+    /// The configuration.
+    pub tree: Tree,
+    key_scope: KeyScope,
+}
+
 impl State {
     /// Finds out which.
     ///
     /// # Errors
-    /// Bad settings, or a catalog with faults.
+    /// Bad settings, several appliances, or a catalog with faults.
     pub fn find(flags: &StateFlags, environment: Environment) -> Result<Self, CommandError> {
         let settings = Settings::resolve(Sources {
             mode: Mode::Serve,
@@ -37,44 +46,47 @@ impl State {
         })?;
         // Twice in a process is once too many, and no reason to do nothing.
         let _ = telemetry::install("warn", settings.log.format);
-        let mut catalogs = appliance::catalogs(&settings)?;
-        // One command speaks of one appliance: the first, where the file names several.
-        let catalog = catalogs.swap_remove(0);
-        let data = DataDir::of(&settings).map_err(DaemonError::Temporary);
-        Ok(Self { data: data.map_err(CommandError::Open)?, settings, catalog })
+        let [own] = settings.appliances.as_slice() else {
+            let names = settings.appliances.iter().filter_map(|own| own.name.clone());
+            return Err(CommandError::Several(names.collect::<Vec<_>>().join(", ")));
+        };
+        let catalog = Arc::new(appliance::catalog(own)?);
+        let data = DataDir::of(&settings).map_err(data_error)?;
+        Ok(Self { settings, catalog, data })
     }
 
-    fn place(&self) -> Result<Place, CommandError> {
-        let mut places = self.data.places(std::slice::from_ref(&self.catalog))?;
-        // As many as there are catalogs.
-        Ok(places.swap_remove(0))
+    fn nothing(&self) -> CommandError {
+        CommandError::Nothing {
+            dir: self.data.path().to_owned(),
+            appliance: self.catalog.name().to_owned(),
+        }
     }
 
-    // One that no daemon has ever used would be made, for nothing.
-    fn expect_used(&self) -> Result<(), CommandError> {
-        let dir = self.data.path();
-        let used = dir.join("lock").exists();
-        if used { Ok(()) } else { Err(CommandError::Nothing(dir.to_owned())) }
+    fn home(&self) -> Result<Home, CommandError> {
+        let names = [self.catalog.name()];
+        let homes = self.data.open(&names, self.settings.store.cache_bytes);
+        homes.map_err(data_error)?.pop().ok_or_else(|| self.nothing())
     }
 
     /// The committed configuration. Nothing is added to it, not even defaults that it lacks.
     ///
     /// # Errors
     /// The store cannot be opened, or there is none.
-    pub fn committed(&self) -> Result<(RevisionNumber, Tree), CommandError> {
-        self.expect_used()?;
-        let root = self.data.store(&self.settings).map_err(store_error)?;
-        let place = self.place()?;
-        let own = place.store(&root).map_err(store_error)?;
-        let store = Box::new(own.unwrap_or(root));
-        let checkpoints = Some(place.checkpoints().map_err(store_error)?);
-        let opened = RevisionLog::open(store, checkpoints, self.catalog.skeleton());
+    pub fn committed(&self) -> Result<Committed, CommandError> {
+        // Opening would make a store where no daemon has ever been.
+        if !self.data.is_used() {
+            return Err(self.nothing());
+        }
+        let home = self.home()?;
+        let (key_scope, checkpoints) = (home.key_scope(), home.checkpoints().map_err(data_error)?);
+        let store = Box::new(home.into_store());
+        let opened = RevisionLog::open(store, Some(checkpoints), self.catalog.skeleton());
         let (_, recovered) = opened.map_err(store_error)?;
         if recovered.number == RevisionNumber::ZERO {
-            return Err(CommandError::Nothing(self.data.path().to_owned()));
+            return Err(self.nothing());
         }
         self.expect_known(&recovered.tree)?;
-        Ok((recovered.number, recovered.tree))
+        Ok(Committed { number: recovered.number, tree: recovered.tree, key_scope })
     }
 
     // A catalog says which parts of a body are secret: the wrong one would say wrong things.
@@ -89,12 +101,15 @@ impl State {
         }
     }
 
-    /// An engine with this directory's key that keeps nothing: by its rules an import is tried.
+    /// An engine with the key of a committed configuration that keeps nothing: by its rules an
+    /// import is tried.
     ///
     /// # Errors
     /// What keeps a daemon from starting.
-    pub fn rehearsal(&self) -> Result<Engine, CommandError> {
-        daemon::fresh_engine(&self.settings, &self.data, &self.catalog).map_err(CommandError::Open)
+    pub fn rehearsal(&self, committed: &Committed) -> Result<Engine, CommandError> {
+        let sealer = self.data.sealer(&self.settings).map_err(DataDirError::from);
+        let sealer = committed.key_scope.narrow(sealer.map_err(data_error)?);
+        self.opening()?.fresh(sealer).map_err(CommandError::Open)
     }
 
     /// The configuration, to be changed: as the daemon opens it.
@@ -102,20 +117,25 @@ impl State {
     /// # Errors
     /// What keeps a daemon from starting.
     pub fn open(&self) -> Result<Engine, CommandError> {
-        let catalogs = std::slice::from_ref(&self.catalog);
-        let opened = daemon::open_all(&self.settings, &self.data, catalogs);
-        let mut opened = opened.map_err(|error| match error {
-            DaemonError::Store(error) => store_error(error),
-            other => CommandError::Open(other),
-        })?;
-        // As many as there are catalogs.
-        Ok(opened.swap_remove(0).engine)
+        let home = self.home()?;
+        let Opened { engine, .. } =
+            self.opening()?.open(&self.data, home).map_err(CommandError::Open)?;
+        Ok(engine)
+    }
+
+    fn opening(&self) -> Result<Opening<'_>, CommandError> {
+        let own = self.settings.appliances.first().ok_or_else(|| self.nothing())?;
+        Ok(Opening { settings: &self.settings, own, catalog: Arc::clone(&self.catalog) })
     }
 }
 
 fn store_error(error: StoreError) -> CommandError {
+    data_error(DataDirError::Store(error))
+}
+
+fn data_error(error: DataDirError) -> CommandError {
     match error {
-        StoreError::InUse { path } => CommandError::InUse(path),
-        other => CommandError::Store(other),
+        DataDirError::Store(StoreError::InUse { path }) => CommandError::InUse(path),
+        other => CommandError::DataDir(other),
     }
 }

@@ -1,10 +1,11 @@
 //! The settings as a plain struct, which the daemon reads.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use front_end::DialectSettings;
 use front_end::transport::ListenUrl;
+use front_end::{DialectSettings, SpsSettings};
 
 use super::value::{Mode, Secret, SecretKey, TransactionMode};
 use crate::telemetry::LogFormat;
@@ -14,24 +15,19 @@ use crate::telemetry::LogFormat;
 pub struct Settings {
     /// The command that was given: it decides the defaults.
     pub mode: Mode,
-    /// Where to accept connections, and for which appliance; no two alike. At first as given, at
-    /// the end with one for each appliance at least.
-    pub listen: Vec<Listener>,
+    /// The appliances to serve, at least one; the first one has the settings without a name.
+    pub appliances: Vec<ApplianceSettings>,
     /// Where state is kept. `None`, possible in [`Mode::Dev`] only, is a temporary directory
     /// that is removed at exit.
     pub data_dir: Option<PathBuf>,
-    /// The built-in catalogs to serve, unless there is a [`Settings::catalog`].
-    pub appliances: Vec<String>,
-    /// The directory of a catalog to serve in the place of a built-in one.
-    pub catalog: Option<PathBuf>,
     /// Plain http may be spoken on addresses other machines can reach.
     pub insecure_http: bool,
     /// `log.*`
     pub log: LogSettings,
     /// `transactions.*`
     pub transactions: TransactionSettings,
-    /// `sps.*` and `appliances.*`
-    pub dialects: DialectSettings,
+    /// `sps.*`: for every SPS appliance that does not say it for itself.
+    pub sps: SpsSettings,
     /// `limits.*`
     pub limits: Limits,
     /// `login.*`
@@ -48,17 +44,14 @@ pub struct Settings {
     pub admin_password: Option<Secret>,
     /// The key that seals secrets, if it was given; it goes before [`SecretsSettings::key_file`].
     pub secret_key: Option<SecretKey>,
+    /// `appliance`, `catalog` and `listen`, while the sources are read.
+    pub(super) names: Vec<String>,
+    pub(super) catalog: Option<PathBuf>,
+    pub(super) listen: Vec<ListenUrl>,
+    /// The appliances whose tables name a catalog; known before any name is checked.
+    pub(super) own_catalogs: BTreeSet<String>,
     /// Only one of the two may have been given while the sources are read; see [`Settings::tls`].
     pub(super) tls_given: TlsGiven,
-}
-
-/// An address to listen on, and for whom.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listener {
-    /// The name of an appliance; `None`: the first one's.
-    pub appliance: Option<String>,
-    /// The address.
-    pub url: ListenUrl,
 }
 
 /// `log.*`
@@ -75,6 +68,19 @@ pub struct LogSettings {
 pub struct TransactionSettings {
     /// As given.
     pub mode: TransactionMode,
+}
+
+/// `appliances.NAME.*`, and for the first appliance what is given without a name.
+#[derive(Clone, Debug, Default)]
+pub struct ApplianceSettings {
+    /// The name. `None`: that of the catalog in [`ApplianceSettings::catalog`].
+    pub name: Option<String>,
+    /// The directory of a catalog of one's own; `None`: the built-in catalog of that name.
+    pub catalog: Option<PathBuf>,
+    /// Where to accept connections; at least one, no two alike.
+    pub listen: Vec<ListenUrl>,
+    /// What its dialect has to set.
+    pub dialect: DialectSettings,
 }
 
 /// `limits.*`: beyond each of them a request, connection or session is refused.
@@ -179,14 +185,12 @@ impl Settings {
         let no_time = Duration::ZERO;
         Settings {
             mode,
-            listen: Vec::new(),
-            data_dir: None,
             appliances: Vec::new(),
-            catalog: None,
+            data_dir: None,
             insecure_http: false,
             log: LogSettings { filter: String::new(), format: LogFormat::Auto },
             transactions: TransactionSettings { mode: TransactionMode::Auto },
-            dialects: DialectSettings::default(),
+            sps: SpsSettings::default(),
             limits: Limits {
                 head_bytes: 0,
                 headers: 0,
@@ -210,6 +214,10 @@ impl Settings {
             history: HistorySettings { keep_revisions: 0, keep_days: 0, idempotency: no_time },
             admin_password: None,
             secret_key: None,
+            names: Vec::new(),
+            catalog: None,
+            listen: Vec::new(),
+            own_catalogs: BTreeSet::new(),
             tls_given: TlsGiven::default(),
         }
     }

@@ -34,6 +34,33 @@ pub enum Raw {
     Missing,
 }
 
+impl Raw {
+    /// The text, where it is one.
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Raw::Spelled(text) | Raw::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The items of a list: separated by commas where only text can be given.
+    pub(super) fn list(&self) -> Option<Vec<&str>> {
+        match self {
+            Raw::Spelled(text) => Some(text.split(',').map(str::trim).collect()),
+            Raw::List(items) => items.iter().map(Raw::text).collect(),
+            _ => None,
+        }
+    }
+
+    /// The text or the list of texts; nothing where it is neither.
+    pub(super) fn texts(&self) -> Vec<&str> {
+        match self {
+            Raw::Text(text) => vec![text],
+            _ => self.list().unwrap_or_default(),
+        }
+    }
+}
+
 impl fmt::Display for Raw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -78,6 +105,11 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// How strong the source is.
+    pub(super) fn source(&self) -> u8 {
+        self.place().0
+    }
+
     /// Sorts problems as a person would look for them: source by source, then by place.
     pub(super) fn place(&self) -> (u8, usize, &str) {
         match self {

@@ -2,6 +2,7 @@
 //! and the reference page. The latter two are checked in; a test compares them, and
 //! `make generated` rewrites them.
 
+use super::appliance_registry::{APPLIANCE_REGISTRY, ApplianceSetting};
 use super::registry::{self, FLAGS, Preset, REGISTRY, Setting};
 use super::value::Mode;
 use super::variables::{self, ADMIN_PASSWORD, SECRET_KEY};
@@ -49,6 +50,17 @@ pub fn help_table() -> String {
             "  {name}\n      {about}\n      It takes {accepted}. [default: {default}]\n"
         ));
     }
+    text.push_str(
+        "\nSettings of one appliance, in the table [appliances.NAME], as BOXWOOD_APPLIANCES_NAME_...\n\
+         and by --set appliances.NAME.KEY=VALUE:\n",
+    );
+    for setting in APPLIANCE_REGISTRY {
+        let (name, about, accepted) = (of_name(setting), of_about(setting), setting.accepted());
+        let default = setting.default_shown();
+        text.push_str(&format!(
+            "  {name}\n      {about}\n      It takes {accepted}. [default: {default}]\n"
+        ));
+    }
     text.push_str("\nSecrets, in environment variables only:\n");
     for (variable, about) in SECRETS {
         text.push_str(&format!("  {variable}\n      {about}\n"));
@@ -87,7 +99,41 @@ pub fn config_file() -> String {
         let value = setting.to_toml(setting.default_in(Mode::Serve));
         text.push_str(&format!("\n#{key} = {value}\n"));
     }
+    text.push_str(&appliance_tables());
     text
+}
+
+/// The tables of appliances in the configuration file, as an example: nothing in them is a default.
+fn appliance_tables() -> String {
+    let mut text = String::from(
+        "\n# Each appliance that `appliance` names can have a table with settings of its own:\n\
+         #\n\
+         # appliance = [\"sps-6.2\", \"sps-7.0\"]\n\
+         #\n\
+         # [appliances.\"sps-7.0\"]\n\
+         # listen = [\"https://127.0.0.1:9443\"]\n\
+         #\n\
+         # These settings can stand there:\n",
+    );
+    for setting in APPLIANCE_REGISTRY {
+        let about = of_about(setting);
+        let (default, accepted) = (setting.default_shown(), setting.accepted());
+        let about = format!("{}: {about} It takes {accepted}. Default: {default}.", setting.key);
+        text.push_str("#\n");
+        wrap(&about, 98).iter().for_each(|line| text.push_str(&format!("# {line}\n")));
+    }
+    text
+}
+
+fn of_name(setting: &ApplianceSetting) -> String {
+    format!("appliances.NAME.{}", setting.key)
+}
+
+fn of_about(setting: &ApplianceSetting) -> String {
+    match setting.dialect {
+        None => setting.about.to_owned(),
+        Some(dialect) => format!("{} For the dialect {dialect}.", setting.about),
+    }
 }
 
 /// `docs/reference/settings.md`.
@@ -110,7 +156,10 @@ pub fn page() -> String {
     );
     let flags: Vec<String> =
         FLAGS.iter().map(|(name, flag)| format!("`{name}` (`{flag}`)")).collect();
-    text.push_str(&format!("{}. `--listen` can be repeated.\n", flags.join(", ")));
+    text.push_str(&format!(
+        "{}. `--listen` and `--appliance` can be repeated.\n",
+        flags.join(", ")
+    ));
     let mut table = None;
     for setting in REGISTRY {
         let (group, _) = split(setting.name);
@@ -124,13 +173,32 @@ pub fn page() -> String {
         let default = match setting.default {
             Preset::Same("") => "none".to_owned(),
             Preset::Same(text) => format!("`{text}`"),
-            Preset::PerMode { .. } => defaults(setting, "none"),
+            Preset::PerMode { .. } | Preset::Elsewhere(_) => defaults(setting, "none"),
         };
         text.push_str(&format!(
             "| `{}` | {default} | {} | {} |\n",
             setting.name,
             setting.accepted(),
             setting.about
+        ));
+    }
+    text.push_str(
+        "\n## appliances.NAME\n\n\
+         `--appliance` and the setting `appliance` can name several appliances, and each has these \
+         settings for itself: in the file in the table `[appliances.NAME]` (quoted where the name \
+         has a dot: `[appliances.\"sps-7.0\"]`), as a variable in capitals with `_` for `.` and `-` \
+         (`BOXWOOD_APPLIANCES_SPS_7_0_LISTEN`), as a flag `--set appliances.sps-7.0.listen=URL`. \
+         `--listen NAME=URL` is the flag of `listen`. A setting of a dialect belongs to the \
+         appliances with that dialect.\n\n\
+         | setting | default | takes | what it is for |\n|---|---|---|---|\n",
+    );
+    for setting in APPLIANCE_REGISTRY {
+        text.push_str(&format!(
+            "| `{}` | {} | {} | {} |\n",
+            of_name(setting),
+            setting.default_shown(),
+            setting.accepted(),
+            of_about(setting)
         ));
     }
     text.push_str(
@@ -149,7 +217,7 @@ pub fn page() -> String {
 fn defaults(setting: &Setting, none: &str) -> String {
     let shown = |text: &str| if text.is_empty() { none.to_owned() } else { text.to_owned() };
     match setting.default {
-        Preset::Same(text) => shown(text),
+        Preset::Same(text) | Preset::Elsewhere(text) => shown(text),
         Preset::PerMode { serve, dev } => format!("{}; in dev {}", shown(serve), shown(dev)),
     }
 }

@@ -4,7 +4,7 @@
 use super::model::Settings;
 use super::problem::Problem;
 use super::raw::{Origin, Raw};
-use super::takes::{Refusal, Takes};
+use super::takes::{RefusedNames, Takes, problems};
 use super::value::{Mode, TransactionMode};
 use crate::telemetry::{self, LogFormat};
 
@@ -33,6 +33,8 @@ pub enum Preset {
         /// For `boxwood dev`.
         dev: &'static str,
     },
+    /// Not a value of its own: what stands in for it, in words.
+    Elsewhere(&'static str),
 }
 
 /// Every setting: those without a table first, as TOML wants it.
@@ -40,8 +42,7 @@ pub static REGISTRY: &[Setting] = &[
     Setting {
         name: "listen",
         default: Preset::Same("https://127.0.0.1:8443"),
-        about: "Addresses to listen on; port 0 is any free port. NAME= says for which appliance, \
-                else it is the first one.",
+        about: "Addresses that accept connections for the first appliance; port 0 is any free port.",
         takes: Takes::Listeners(|s, value| s.listen = value),
     },
     Setting {
@@ -54,12 +55,8 @@ pub static REGISTRY: &[Setting] = &[
     Setting {
         name: "appliance",
         default: Preset::Same("sps-6.2"),
-        about: "The appliances to emulate, each by the name of a catalog that is built in.",
-        takes: Takes::Names {
-            accepted: "a list of names of built-in catalogs, such as sps-6.2",
-            check: built_in,
-            put: |s, names| s.appliances = names,
-        },
+        about: "The appliance to emulate, or several; `appliances.NAME` has settings of each.",
+        takes: Takes::Names(appliances),
     },
     Setting {
         name: "catalog",
@@ -106,7 +103,7 @@ pub static REGISTRY: &[Setting] = &[
         name: "sps.lenient_commit",
         default: Preset::Same("false"),
         about: "Whether PUT /api/transaction without a body commits instead of being refused.",
-        takes: Takes::Switch(|s, value| s.dialects.sps.lenient_commit = value),
+        takes: Takes::Switch(|s, value| s.sps.lenient_commit = value),
     },
     Setting {
         name: "sps.firmware_version",
@@ -114,7 +111,7 @@ pub static REGISTRY: &[Setting] = &[
         about: "The firmware_version in /api/info; empty follows the catalog.",
         takes: Takes::Text {
             accepted: "at most 64 printable characters",
-            put: |s, text| printable(text).map(|value| s.dialects.sps.firmware_version = value),
+            put: |s, text| printable(text).map(|value| s.sps.firmware_version = value),
         },
     },
     Setting {
@@ -123,7 +120,7 @@ pub static REGISTRY: &[Setting] = &[
         about: "The version in /api/info; empty follows the catalog.",
         takes: Takes::Text {
             accepted: "at most 64 printable characters",
-            put: |s, text| printable(text).map(|value| s.dialects.sps.version = value),
+            put: |s, text| printable(text).map(|value| s.sps.version = value),
         },
     },
     Setting {
@@ -331,7 +328,7 @@ impl Setting {
     /// The default, as text, under the given command.
     pub fn default_in(&self, mode: Mode) -> &'static str {
         match (self.default, mode) {
-            (Preset::Same(text), _) => text,
+            (Preset::Same(text) | Preset::Elsewhere(text), _) => text,
             (Preset::PerMode { serve, .. }, Mode::Serve) => serve,
             (Preset::PerMode { dev, .. }, Mode::Dev) => dev,
         }
@@ -354,21 +351,7 @@ impl Setting {
         raw: &Raw,
         origin: &Origin,
     ) -> Vec<Problem> {
-        let refusals = self.takes.assign(settings, raw).err().unwrap_or_default();
-        let problem = |refusal| {
-            let message = match refusal {
-                Refusal::Value { shown, why } => {
-                    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-                    let (name, accepted) = (self.name, self.accepted());
-                    format!("`{name}` cannot be {shown}{why}; it takes {accepted}")
-                }
-                Refusal::Content => {
-                    format!("`{}` is the path of a file, not its content", self.name)
-                }
-            };
-            Problem::new(self.name, origin.clone(), message)
-        };
-        refusals.into_iter().map(problem).collect()
+        problems(&self.takes, self.name, settings, raw, origin)
     }
 }
 
@@ -388,7 +371,7 @@ fn words<T>(list: &[(&'static str, T)]) -> Vec<&'static str> {
 }
 
 /// A text to show; empty is none.
-fn printable(text: &str) -> Result<Option<String>, String> {
+pub(super) fn printable(text: &str) -> Result<Option<String>, String> {
     match text.chars().count() {
         0 => Ok(None),
         1..=64 if !text.contains(char::is_control) => Ok(Some(text.to_owned())),
@@ -396,12 +379,24 @@ fn printable(text: &str) -> Result<Option<String>, String> {
     }
 }
 
-fn built_in(name: &str) -> Result<(), String> {
+fn appliances(settings: &mut Settings, names: &[&str]) -> Result<(), RefusedNames> {
     let known = catalog::Catalog::builtin_names();
-    if known.contains(&name) {
+    let own = &settings.own_catalogs;
+    let mut refused = Vec::new();
+    for (place, name) in names.iter().enumerate() {
+        if names[..place].contains(name) {
+            refused.push(((*name).to_owned(), "it is named twice".to_owned()));
+        } else if !known.contains(name) && !own.contains(*name) {
+            let own = own.iter().map(String::as_str);
+            let all: Vec<&str> = known.iter().copied().chain(own).collect();
+            refused.push(((*name).to_owned(), format!("it is none of {}", all.join(", "))));
+        }
+    }
+    if refused.is_empty() {
+        settings.names = names.iter().map(|name| (*name).to_owned()).collect();
         return Ok(());
     }
-    Err(format!("it is none of {}", known.join(", ")))
+    Err(refused)
 }
 
 /// The ranges above keep every count within the type; the limit is for a range widened carelessly.

@@ -1,13 +1,17 @@
 //! From sources to settings, or to everything that is wrong with them.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use catalog::Catalog;
+
+use super::appliances::{self, OfAppliances};
 use super::model::Settings;
 use super::problem::{BadSettings, Problem};
 use super::raw::{Given, Origin, Raw};
 use super::registry::{self, Setting};
+use super::together::Origins;
 use super::value::{Mode, Secret};
 use super::variables::SECRET_NAMES;
 use super::{environment, file, together};
@@ -26,9 +30,6 @@ pub struct Sources {
     pub flags: Vec<Given>,
 }
 
-/// Where each setting that was given took its value from.
-pub(super) type Origins = BTreeMap<&'static str, Origin>;
-
 impl Settings {
     /// The settings that the sources come to.
     ///
@@ -42,17 +43,23 @@ impl Settings {
         if let Some(path) = &config_file {
             file::read_file(path, &mut given, &mut problems);
         }
-        let secrets = environment::read_environment(environment, &mut given, &mut problems);
+        let names = appliance_names(given.iter().chain(&flags));
+        let secrets = environment::read_environment(environment, &names, &mut given, &mut problems);
         given.extend(flags);
 
         let mut settings = defaults(mode, &mut problems);
-        let origins = apply_all(&mut settings, given, &mut problems);
+        let of_appliances = OfAppliances::among(&given);
+        settings.own_catalogs = of_appliances.with_catalog().map(str::to_owned).collect();
+        let origins = apply_all(&mut settings, &given, &mut problems);
         settings.admin_password = secrets.admin_password.or_else(|| match mode {
             Mode::Dev => Some(Secret::new("admin")),
             Mode::Serve => None,
         });
         settings.secret_key = secrets.secret_key;
-        together::check(&mut settings, &origins, &mut problems);
+        together::catalog_or_appliance(&mut settings, &origins, &mut problems);
+        let is_named = origins.contains_key("appliance");
+        let listening = of_appliances.apply(&mut settings, is_named, &mut problems);
+        together::check(&mut settings, listening, &origins, &mut problems);
         problems.sort_by(|a, b| a.origin.place().cmp(&b.origin.place()));
         match problems.is_empty() {
             true => Ok(settings),
@@ -70,18 +77,33 @@ fn defaults(mode: Mode, problems: &mut Vec<Problem>) -> Settings {
     settings
 }
 
-fn apply_all(settings: &mut Settings, given: Vec<Given>, problems: &mut Vec<Problem>) -> Origins {
+fn apply_all(settings: &mut Settings, given: &[Given], problems: &mut Vec<Problem>) -> Origins {
     let mut origins = Origins::new();
     for Given { name, raw, origin } in given {
-        match registry::find(&name) {
+        match registry::find(name) {
             Some(setting) => {
-                problems.extend(setting.apply(settings, &raw, &origin));
-                origins.insert(setting.name, origin);
+                problems.extend(setting.apply(settings, raw, origin));
+                origins.insert(setting.name, origin.clone());
             }
-            None => problems.push(unknown(&name, origin)),
+            None if appliances::split(name).is_some() => {}
+            None => problems.push(unknown(name, origin.clone())),
         }
     }
     origins
+}
+
+/// The appliances that a variable of the environment can mean: those built in, and those that are
+/// named in a table or as a value. A variable's own letters do not say where a name has its dots.
+fn appliance_names<'g>(given: impl Iterator<Item = &'g Given>) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> =
+        Catalog::builtin_names().iter().map(|name| (*name).to_owned()).collect();
+    for Given { name, raw, .. } in given {
+        names.extend(appliances::split(name).map(|(name, _)| name.to_owned()));
+        if name == "appliance" {
+            names.extend(raw.texts().into_iter().map(str::to_owned));
+        }
+    }
+    names
 }
 
 /// A name that is not a setting, with the one that was probably meant.

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use front_end::transport::ListenUrl;
 
-use super::model::Listener;
-use super::raw::Raw;
+use super::problem::Problem;
+use super::raw::{Origin, Raw};
+
+/// Each refused name, and why, as a clause that begins with "it".
+pub(super) type RefusedNames = Vec<(String, String)>;
 
 /// The type of a setting, together with the assignment to its field in `T`.
 #[derive(Debug)]
@@ -48,17 +51,10 @@ pub(super) enum Takes<T> {
     },
     /// A path; an empty one is `None`.
     File(fn(&mut T, Option<PathBuf>)),
-    /// A list of names without repetitions; the refusal is a clause that begins with "it".
-    Names {
-        /// The end of "it takes ...".
-        accepted: &'static str,
-        /// Whether there is something of this name.
-        check: fn(&str) -> Result<(), String>,
-        /// Assigns.
-        put: fn(&mut T, Vec<String>),
-    },
+    /// Names of appliances, one or several.
+    Names(fn(&mut T, &[&str]) -> Result<(), RefusedNames>),
     /// Listeners.
-    Listeners(fn(&mut T, Vec<Listener>)),
+    Listeners(fn(&mut T, Vec<ListenUrl>)),
 }
 
 /// Why a value was not assigned.
@@ -88,14 +84,15 @@ impl<T> Takes<T> {
     /// What is accepted, as the end of "it takes ...".
     pub(super) fn accepted(&self) -> String {
         match self {
-            Self::Text { accepted, .. } | Self::Names { accepted, .. } => (*accepted).to_owned(),
+            Self::Text { accepted, .. } => (*accepted).to_owned(),
             Self::Word { words, .. } => format!("one of {}", words().join(", ")),
             Self::Switch(_) => "true or false".to_owned(),
             Self::Count { from, to, .. } => format!("a whole number from {from} to {to}"),
             Self::Seconds { from, to, .. } => format!("seconds from {from} to {to}"),
             Self::File(_) => "a path".to_owned(),
+            Self::Names(_) => "the name of an appliance, such as sps-6.2, or a list".to_owned(),
             Self::Listeners(_) => {
-                "a list of [NAME=]https://ADDRESS:PORT or [NAME=]http://ADDRESS:PORT".to_owned()
+                "a list of https://ADDRESS:PORT or http://ADDRESS:PORT".to_owned()
             }
         }
     }
@@ -104,8 +101,10 @@ impl<T> Takes<T> {
     pub(super) fn to_toml(&self, spelled: &str) -> String {
         match self {
             Self::Switch(_) | Self::Count { .. } | Self::Seconds { .. } => spelled.to_owned(),
-            Self::Text { .. } | Self::Word { .. } | Self::File(_) => format!("{spelled:?}"),
-            Self::Listeners(_) | Self::Names { .. } => {
+            Self::Text { .. } | Self::Word { .. } | Self::File(_) | Self::Names(_) => {
+                format!("{spelled:?}")
+            }
+            Self::Listeners(_) => {
                 let urls: Vec<String> = spelled.split(',').map(|url| format!("{url:?}")).collect();
                 format!("[{}]", urls.join(", "))
             }
@@ -119,10 +118,10 @@ impl<T> Takes<T> {
     pub(super) fn assign(&self, target: &mut T, raw: &Raw) -> Refused {
         let wrong = || vec![Refusal::of(raw, None)];
         match self {
-            Self::Text { put, .. } => put(target, text(raw).ok_or_else(wrong)?)
+            Self::Text { put, .. } => put(target, raw.text().ok_or_else(wrong)?)
                 .map_err(|why| vec![Refusal::of(raw, Some(why))]),
             Self::Word { put, .. } => {
-                text(raw).is_some_and(|word| put(target, word)).then_some(()).ok_or_else(wrong)
+                raw.text().is_some_and(|word| put(target, word)).then_some(()).ok_or_else(wrong)
             }
             Self::Switch(put) => switch(raw).map(|value| put(target, value)).ok_or_else(wrong),
             Self::Count { from, to, put } => {
@@ -135,20 +134,43 @@ impl<T> Takes<T> {
                 time.map(|time| put(target, time)).ok_or_else(wrong)
             }
             Self::File(put) => file(raw).map(|path| put(target, path)),
-            Self::Names { check, put, .. } => names(raw, *check).map(|names| put(target, names)),
+            Self::Names(put) => {
+                let names = raw.texts();
+                if names.is_empty() {
+                    return Err(wrong());
+                }
+                let assigned = put(target, &names);
+                let refusal = |(name, why)| Refusal::of(&Raw::Text(name), Some(why));
+                assigned.map_err(|refused| refused.into_iter().map(refusal).collect())
+            }
             Self::Listeners(put) => listeners(raw).map(|urls| put(target, urls)),
         }
     }
 }
 
-// ===== from raw values to plain ones =====
-
-fn text(raw: &Raw) -> Option<&str> {
-    match raw {
-        Raw::Spelled(text) | Raw::Text(text) => Some(text),
-        _ => None,
-    }
+/// Assigns the value of a setting; what keeps it from that, in sentences.
+pub(super) fn problems<T>(
+    takes: &Takes<T>,
+    name: &str,
+    target: &mut T,
+    raw: &Raw,
+    origin: &Origin,
+) -> Vec<Problem> {
+    let refusals = takes.assign(target, raw).err().unwrap_or_default();
+    let problem = |refusal| {
+        let message = match refusal {
+            Refusal::Value { shown, why } => {
+                let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+                format!("`{name}` cannot be {shown}{why}; it takes {}", takes.accepted())
+            }
+            Refusal::Content => format!("`{name}` is the path of a file, not its content"),
+        };
+        Problem::new(name, origin.clone(), message)
+    };
+    refusals.into_iter().map(problem).collect()
 }
+
+// ===== from raw values to plain ones =====
 
 fn switch(raw: &Raw) -> Option<bool> {
     match raw {
@@ -174,7 +196,7 @@ fn seconds(raw: &Raw) -> Option<f64> {
 }
 
 fn file(raw: &Raw) -> Result<Option<PathBuf>, Vec<Refusal>> {
-    let text = text(raw).ok_or_else(|| vec![Refusal::of(raw, None)])?;
+    let text = raw.text().ok_or_else(|| vec![Refusal::of(raw, None)])?;
     // A common slip: the content of the file pasted in the place of its path.
     if text.contains("-----BEGIN") || text.contains(char::is_control) {
         return Err(vec![Refusal::Content]);
@@ -182,49 +204,15 @@ fn file(raw: &Raw) -> Result<Option<PathBuf>, Vec<Refusal>> {
     Ok((!text.is_empty()).then(|| PathBuf::from(text)))
 }
 
-/// The items of a list: separated by commas where only text can be given.
-fn list(raw: &Raw) -> Option<Vec<&str>> {
-    match raw {
-        Raw::Spelled(text) => Some(text.split(',').map(str::trim).collect()),
-        Raw::List(items) => items.iter().map(text).collect(),
-        _ => None,
-    }
-}
-
-fn names(raw: &Raw, check: fn(&str) -> Result<(), String>) -> Result<Vec<String>, Vec<Refusal>> {
-    // One name may stand without the brackets of a list.
-    let texts = text(raw).map(|text| text.split(',').map(str::trim).collect());
-    let texts = texts.or_else(|| list(raw)).ok_or_else(|| vec![Refusal::of(raw, None)])?;
-    if texts.is_empty() {
-        return Err(vec![Refusal::of(&"empty", None)]);
-    }
-    let mut refusals = Vec::new();
-    for (at, name) in texts.iter().enumerate() {
-        let twice = texts[..at].contains(name).then(|| "it is in the list twice".to_owned());
-        if let Some(why) = check(name).err().or(twice) {
-            refusals.push(Refusal::of(&Raw::Text((*name).to_owned()), Some(why)));
-        }
-    }
-    if refusals.is_empty() {
-        Ok(texts.into_iter().map(str::to_owned).collect())
-    } else {
-        Err(refusals)
-    }
-}
-
-fn listeners(raw: &Raw) -> Result<Vec<Listener>, Vec<Refusal>> {
-    let texts = list(raw).ok_or_else(|| vec![Refusal::of(raw, None)])?;
+fn listeners(raw: &Raw) -> Result<Vec<ListenUrl>, Vec<Refusal>> {
+    let texts = raw.list().ok_or_else(|| vec![Refusal::of(raw, None)])?;
     if texts.is_empty() {
         return Err(vec![Refusal::of(&"empty", None)]);
     }
     let (mut urls, mut refusals) = (Vec::new(), Vec::new());
     for text in texts {
-        let (appliance, url) = match text.split_once('=') {
-            Some((name, url)) => (Some(name.to_owned()), url),
-            None => (None, text),
-        };
-        match url.parse::<ListenUrl>() {
-            Ok(url) => urls.push(Listener { appliance, url }),
+        match text.parse::<ListenUrl>() {
+            Ok(url) => urls.push(url),
             Err(why) => {
                 let why = format!("it {}", why.fault());
                 refusals.push(Refusal::of(&Raw::Text(text.to_owned()), Some(why)));

@@ -52,14 +52,12 @@ fn the_defaults_are_these() {
     let shown = format!("{settings:?}");
     let Settings {
         mode,
-        listen,
-        data_dir,
         appliances,
-        catalog,
+        data_dir,
         insecure_http,
         log,
         transactions,
-        dialects,
+        sps,
         limits,
         login,
         tls,
@@ -68,17 +66,20 @@ fn the_defaults_are_these() {
         history,
         admin_password,
         secret_key,
+        names: _,
+        catalog: _,
+        listen: _,
+        own_catalogs: _,
         tls_given: _,
     } = settings;
     assert_eq!(mode, Mode::Serve);
-    let [Listener { appliance: Some(name), url }] = &listen[..] else { panic!("{listen:?}") };
-    assert_eq!((name.as_str(), url.to_string().as_str()), ("sps-6.2", "https://127.0.0.1:8443"));
+    let [own] = appliances.as_slice() else { panic!("one appliance") };
+    assert_eq!(own.listen, ["https://127.0.0.1:8443".parse::<ListenUrl>().unwrap()]);
     assert_eq!(data_dir.as_deref(), Some(Path::new("/var/lib/boxwood")));
-    assert_eq!((appliances, catalog), (vec!["sps-6.2".to_owned()], None));
+    assert_eq!((own.name.as_deref(), &own.catalog), (Some("sps-6.2"), &None));
     assert!(!insecure_http);
     assert_eq!((log.filter.as_str(), log.format), ("info", LogFormat::Auto));
     assert_eq!(transactions.mode, TransactionMode::Auto);
-    let sps = dialects.sps;
     assert!(!sps.lenient_commit);
     assert_eq!((sps.firmware_version, sps.version), (None, None));
     assert_eq!(
@@ -121,7 +122,8 @@ fn stronger_sources_win() {
     assert_eq!(settings.limits.json_depth, 20);
     assert_eq!(settings.limits.body_time, Duration::from_millis(300));
     assert_eq!(settings.data_dir.as_deref(), Some(Path::new("/d")));
-    let listen: Vec<String> = settings.listen.iter().map(|one| one.url.to_string()).collect();
+    let listen: Vec<String> =
+        settings.appliances[0].listen.iter().map(ListenUrl::to_string).collect();
     assert_eq!(listen, ["https://[::1]:1", "http://localhost:2"]);
 }
 
@@ -139,9 +141,9 @@ fn every_mistake_is_reported_with_its_place() {
         &[("transactions.mode", "shared"), ("colour", "x"), ("tls.certificate", "a.pem")],
         &[
             "f.toml:1: `listen` cannot be \"https://127.0.0.1\": it has no port; it takes a \
-             list of [NAME=]https://ADDRESS:PORT or [NAME=]http://ADDRESS:PORT",
+             list of https://ADDRESS:PORT or http://ADDRESS:PORT",
             "f.toml:1: `listen` cannot be \"gopher://x:1\": it does not begin with \
-             \"http://\" or \"https://\"; it takes a list of [NAME=]https://ADDRESS:PORT or [NAME=]http://ADDRESS:PORT",
+             \"http://\" or \"https://\"; it takes a list of https://ADDRESS:PORT or http://ADDRESS:PORT",
             "f.toml:2: there is no setting `colour`; `boxwood serve --help` lists the settings",
             "f.toml:5: `limits.headers` cannot be \"many\"; it takes a whole number from 8 to 1024",
             "f.toml:6: there is no setting `limits.body_byte`; did you mean `limits.body_bytes`?",
@@ -252,9 +254,10 @@ fn a_missing_file_is_a_problem_beside_the_others() {
 #[test]
 fn a_catalog_goes_in_the_place_of_a_built_in_one() {
     let settings = resolve(Mode::Serve, "", &[], &[("catalog", "lamp")]).unwrap();
-    assert_eq!(settings.catalog.as_deref(), Some(Path::new("lamp")));
+    assert_eq!(settings.appliances[0].catalog.as_deref(), Some(Path::new("lamp")));
     let both = "--set catalog: `catalog` and `appliance` are both given; give one of them: a \
-                directory, or the name of a built-in catalog";
+                directory, or the name of a built-in catalog. With several appliances, \
+                `appliances.NAME.catalog` is the directory of one";
     check_refused("appliance = \"sps-6.2\"", &[], &[("catalog", "lamp")], &[both]);
     let bad = resolve(Mode::Dev, "", &[], &[("appliance", "sps-9.9")]).expect_err("refused");
     assert!(bad.to_string().contains("it is none of sps-6.2"), "{bad}");
@@ -329,37 +332,133 @@ fn the_generated_file_holds_the_defaults() {
     }
 }
 
+// ===== several appliances =====
+
+/// Each appliance with its listeners.
+fn served(file: &str, variables: &[(&str, &str)], flags: &[(&str, &str)]) -> Vec<String> {
+    let settings = resolve(Mode::Serve, file, variables, flags).unwrap();
+    let show = |own: &ApplianceSettings| {
+        let urls: Vec<String> = own.listen.iter().map(ListenUrl::to_string).collect();
+        format!("{} {}", own.name.as_deref().unwrap_or("-"), urls.join(" "))
+    };
+    settings.appliances.iter().map(show).collect()
+}
+
+const BOTH: (&str, &str) = ("appliance", "sps-6.2,sps-7.0");
+
 #[test]
-fn every_appliance_gets_a_listener() {
-    let listeners = |given: &[(&str, &str)]| {
-        let settings = resolve(Mode::Dev, "", &[], given).unwrap();
-        let shown = |one: &Listener| format!("{}={}", one.appliance.as_deref().unwrap(), one.url);
-        settings.listen.iter().map(shown).collect::<Vec<_>>()
-    };
-    let both = ("appliance", "sps-6.2,sps-7.0");
-    let usual = ["sps-6.2=https://127.0.0.1:8443", "sps-7.0=https://127.0.0.1:8444"];
-    assert_eq!(listeners(&[both]), usual);
+fn the_second_appliance_gets_the_next_port() {
+    let at = |listen| served("", &[], &[BOTH, ("listen", listen)]);
+    let of = |first: &str, second: &str| [format!("sps-6.2 {first}"), format!("sps-7.0 {second}")];
+    assert_eq!(served("", &[], &[BOTH]), of("https://127.0.0.1:8443", "https://127.0.0.1:8444"));
+    assert_eq!(at("http://127.0.0.1:0"), of("http://127.0.0.1:0", "http://127.0.0.1:0"));
     assert_eq!(
-        listeners(&[both, ("listen", "http://127.0.0.1:0")]),
-        ["sps-6.2=http://127.0.0.1:0", "sps-7.0=http://127.0.0.1:0"]
+        at("https://[::1]:5, http://localhost:6"),
+        of("https://[::1]:5 http://localhost:6", "https://[::1]:7")
     );
+    let full = [BOTH, ("listen", "https://127.0.0.1:65535")];
+    let no_port = "--set listen: no port is left for sps-7.0: say where it listens with \
+                   `appliances.sps-7.0.listen`";
+    check_refused("", &[], &full, &[no_port]);
+}
+
+#[test]
+fn an_appliance_can_be_given_its_listeners_in_every_way() {
+    let expect = ["sps-6.2 https://127.0.0.1:8443", "sps-7.0 https://127.0.0.1:1"];
+    let list = "appliance = [\"sps-6.2\", \"sps-7.0\"]\n";
+    for table in ["[appliances.\"sps-7.0\"]", "[appliances.sps-7.0]"] {
+        let file = format!("{list}{table}\nlisten = [\"https://127.0.0.1:1\"]\n");
+        assert_eq!(served(&file, &[], &[]), expect);
+    }
+    let variable = ("BOXWOOD_APPLIANCES_SPS_7_0_LISTEN", "https://127.0.0.1:1");
+    assert_eq!(served(list, &[variable], &[]), expect);
+    assert_eq!(served("", &[("BOXWOOD_APPLIANCE", "sps-6.2, sps-7.0"), variable], &[]), expect);
+    let flag = ("appliances.sps-7.0.listen", "https://127.0.0.1:1");
+    assert_eq!(served(list, &[], &[flag]), expect);
+    // For the first one, the stronger source counts.
+    let file = "[appliances.\"sps-6.2\"]\nlisten = [\"https://127.0.0.1:1\"]\n";
+    assert_eq!(served(file, &[], &[]), ["sps-6.2 https://127.0.0.1:1"]);
     assert_eq!(
-        listeners(&[both, ("listen", "sps-7.0=http://[::1]:9000")]),
-        ["sps-6.2=https://127.0.0.1:8443", "sps-7.0=http://[::1]:9000"]
+        served(file, &[], &[("listen", "https://127.0.0.1:2")]),
+        ["sps-6.2 https://127.0.0.1:2"]
     );
-    assert_eq!(
-        listeners(&[both, ("listen", "http://127.0.0.1:80,https://127.0.0.1:90")]),
-        [
-            "sps-6.2=http://127.0.0.1:80",
-            "sps-6.2=https://127.0.0.1:90",
-            "sps-7.0=http://127.0.0.1:91"
-        ]
+    check_refused(
+        "",
+        &[],
+        &[("listen", "https://127.0.0.1:2"), ("appliances.sps-6.2.listen", "https://127.0.0.1:1")],
+        &[
+            "--set listen: `listen` and `appliances.sps-6.2.listen` are both given; give one of them",
+        ],
     );
-    let text = |given: &[(&str, &str)]| {
-        resolve(Mode::Dev, "", &[], given).expect_err("refused").to_string()
-    };
-    let unserved = text(&[("listen", "sps-7.0=http://127.0.0.1:1")]);
-    assert!(unserved.contains("the appliance sps-7.0, which is not served"), "{unserved}");
-    let twice = text(&[("appliance", "sps-7.0,sps-7.0")]);
-    assert!(twice.contains("\"sps-7.0\": it is in the list twice"), "{twice}");
+}
+
+#[test]
+fn a_setting_of_a_dialect_is_that_of_all_its_appliances_unless_one_has_its_own() {
+    let file = "appliance = [\"sps-6.2\", \"sps-7.0\"]\n[sps]\nversion = \"all\"\n\
+                lenient_commit = true\n[appliances.\"sps-7.0\"]\nversion = \"own\"\n";
+    let settings = resolve(Mode::Serve, file, &[], &[]).unwrap();
+    let [first, second] = settings.appliances.as_slice() else { panic!("two") };
+    assert_eq!(first.dialect.sps.version.as_deref(), Some("all"));
+    assert_eq!(second.dialect.sps.version.as_deref(), Some("own"));
+    assert!(first.dialect.sps.lenient_commit && second.dialect.sps.lenient_commit);
+}
+
+#[test]
+fn every_mistake_about_appliances_is_reported_by_name() {
+    let lamp = tempfile::tempdir().unwrap();
+    let text = "name: lamp\ntitle: Lamp\ndialect: glow\n";
+    std::fs::write(lamp.path().join("catalog.yaml"), text).unwrap();
+    let lamp = lamp.path().display().to_string();
+    check_refused(
+        &format!(
+            "appliance = [\"sps-6.2\", \"sps-6.2\", \"sps\"]\n[appliances.lamp]\n\
+             catalog = {lamp:?}\nversion = \"1\"\n[appliances.\"sps-6.2\"]\nversions = \"1\"\n\
+             listen = [\"gopher://x\"]\n"
+        ),
+        &[("BOXWOOD_APPLIANCES_SPS_6_2_VERSIO", "1")],
+        &[("appliances.sps-9.listen", "http://127.0.0.1:1")],
+        &[
+            "f.toml:1: `appliance` cannot be \"sps-6.2\": it is named twice; it takes the name of \
+             an appliance, such as sps-6.2, or a list",
+            "f.toml:1: `appliance` cannot be \"sps\": it is none of sps-6.2, sps-7.0, lamp; it \
+             takes the name of an appliance, such as sps-6.2, or a list",
+            "f.toml:4: `appliances.lamp.version` is a setting of the dialect sps, and lamp has the \
+             dialect glow",
+            "f.toml:6: there is no setting `appliances.sps-6.2.versions`; did you mean \
+             `appliances.sps-6.2.version`?",
+            "f.toml:7: `appliances.sps-6.2.listen` cannot be \"gopher://x\": it does not begin with \
+             \"http://\" or \"https://\"; it takes a list of https://ADDRESS:PORT or \
+             http://ADDRESS:PORT",
+            "environment variable BOXWOOD_APPLIANCES_SPS_6_2_VERSIO: there is no such setting; did \
+             you mean BOXWOOD_APPLIANCES_SPS_6_2_VERSION?",
+            "--set appliances.sps-9.listen: `appliances.sps-9.listen` is given, but sps-9 is not \
+             served; those built in are sps-6.2, sps-7.0, and one of your own takes \
+             `appliances.sps-9.catalog` and --appliance sps-9",
+        ],
+    );
+}
+
+#[test]
+fn a_table_of_an_appliance_that_is_not_served_may_wait_where_others_are_named() {
+    let table = "[appliances.\"sps-7.0\"]\nlisten = [\"https://127.0.0.1:1\"]\n";
+    let chosen = format!("appliance = \"sps-6.2\"\n{table}");
+    assert_eq!(served(&chosen, &[], &[]), ["sps-6.2 https://127.0.0.1:8443"]);
+    let not_served = "f.toml:2: `appliances.sps-7.0.listen` is given, but sps-7.0 is not served; \
+                      add --appliance sps-7.0";
+    check_refused(table, &[], &[], &[not_served]);
+}
+
+#[test]
+fn an_appliance_of_ones_own_has_the_name_of_its_table() {
+    let settings = resolve(
+        Mode::Serve,
+        "appliance = [\"lamp\", \"sps-6.2\"]\n[appliances.lamp]\ncatalog = \"folder\"\n",
+        &[("BOXWOOD_APPLIANCES_LAMP_LISTEN", "http://127.0.0.1:1")],
+        &[],
+    );
+    let settings = settings.unwrap();
+    assert_eq!(settings.appliances[0].name.as_deref(), Some("lamp"));
+    assert_eq!(settings.appliances[0].catalog.as_deref(), Some(Path::new("folder")));
+    assert_eq!(settings.appliances[0].listen[0].to_string(), "http://127.0.0.1:1");
+    assert_eq!(settings.appliances[1].listen[0].to_string(), "http://127.0.0.1:2");
 }

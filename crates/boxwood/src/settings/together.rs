@@ -2,94 +2,29 @@
 
 use front_end::transport::{ListenUrl, Scheme};
 
-use super::model::{Listener, Settings, TlsFiles, TlsGiven};
+use super::appliances::{self, Listening};
+use super::model::{Settings, TlsFiles, TlsGiven};
 use super::problem::Problem;
 use super::raw::Origin;
-use super::registry;
-use super::resolve::Origins;
 use super::value::Mode;
 
-/// Checks them all, and pairs the files of `tls.*`.
-pub(super) fn check(settings: &mut Settings, origins: &Origins, problems: &mut Vec<Problem>) {
-    listeners(settings, origins, problems);
-    state(settings, origins, problems);
-    tls_files(settings, origins, problems);
-}
+/// Where each setting that was given took its value from.
+pub(super) type Origins = std::collections::BTreeMap<&'static str, Origin>;
 
-fn origin(origins: &Origins, name: &str) -> Origin {
-    origins.get(name).cloned().unwrap_or(Origin::Default)
-}
-
-fn listeners(settings: &mut Settings, origins: &Origins, problems: &mut Vec<Problem>) {
-    let mut refusals: Vec<String> = Vec::new();
-    for listener in &settings.listen {
-        let name = listener.appliance.as_ref().filter(|name| !settings.appliances.contains(name));
-        refusals.extend(name.map(|name| {
-            let served = settings.appliances.join(", ");
-            format!("`listen` names the appliance {name}, which is not served; served are {served}")
-        }));
+/// Checks them all, decides on the listeners of each appliance, and pairs the files of `tls.*`.
+pub(super) fn check(
+    settings: &mut Settings,
+    mut listening: Vec<Listening>,
+    origins: &Origins,
+    problems: &mut Vec<Problem>,
+) {
+    first_listeners(settings, &mut listening, origins, problems);
+    if let Err(name) = appliances::derive_listeners(settings) {
+        let setting = format!("{}{name}.listen", appliances::PREFIX);
+        let message = format!("no port is left for {name}: say where it listens with `{setting}`");
+        problems.push(Problem::new(&setting, origin(origins, "listen"), message));
     }
-    complete(settings);
-    for (place, Listener { url, .. }) in settings.listen.iter().enumerate() {
-        let refusal = unsafe_listener(settings, url).or_else(|| {
-            let taken = |other: &Listener| other.url.port == url.port && other.url.host == url.host;
-            (url.port != 0 && settings.listen[..place].iter().any(taken))
-                .then(|| format!("`listen` has {}:{} twice", url.host, url.port))
-        });
-        refusals.extend(refusal);
-    }
-    let problem = |message| Problem::new("listen", origin(origins, "listen"), message);
-    problems.extend(refusals.into_iter().map(problem));
-}
-
-// Gives every listener its appliance, and every appliance a listener: the first one the usual one,
-// each other one the first one's address with the next port.
-fn complete(settings: &mut Settings) {
-    let Settings { mode, appliances, listen, .. } = settings;
-    let Some(first) = appliances.first() else { return };
-    for listener in listen.iter_mut() {
-        listener.appliance.get_or_insert_with(|| first.clone());
-    }
-    for name in appliances.iter() {
-        if listen.iter().any(|listener| listener.appliance.as_ref() == Some(name)) {
-            continue;
-        }
-        let of_first = listen.iter().find(|listener| listener.appliance.as_ref() == Some(first));
-        let usual = || registry::find("listen")?.default_in(*mode).parse().ok();
-        let Some(mut url) = of_first.map(|listener| listener.url.clone()).or_else(usual) else {
-            return;
-        };
-        if name == first {
-            listen.insert(0, Listener { appliance: Some(name.clone()), url });
-            continue;
-        }
-        let highest = listen.iter().map(|listener| listener.url.port).max().unwrap_or_default();
-        if url.port != 0 {
-            url.port = highest.saturating_add(1);
-        }
-        listen.push(Listener { appliance: Some(name.clone()), url });
-    }
-}
-
-fn unsafe_listener(settings: &Settings, url: &ListenUrl) -> Option<String> {
-    if url.is_loopback() {
-        return None;
-    }
-    if settings.mode == Mode::Dev {
-        return Some(format!(
-            "`listen` has {url}, which other machines can reach; `boxwood dev` has a known \
-             password and listens on loopback addresses only: use `boxwood serve` instead"
-        ));
-    }
-    (url.scheme == Scheme::Http && !settings.insecure_http).then(|| {
-        format!(
-            "`listen` has {url}, where passwords would cross the network in clear; plain http is \
-             for loopback addresses: use https, or set `insecure_http` to true"
-        )
-    })
-}
-
-fn state(settings: &Settings, origins: &Origins, problems: &mut Vec<Problem>) {
+    listeners(settings, &listening, problems);
     if settings.mode == Mode::Serve && settings.data_dir.is_none() {
         problems.push(Problem::new(
             "data_dir",
@@ -97,14 +32,96 @@ fn state(settings: &Settings, origins: &Origins, problems: &mut Vec<Problem>) {
             "`data_dir` is empty; `boxwood serve` keeps its state in a directory: name one",
         ));
     }
+    tls_files(settings, origins, problems);
+}
+
+/// Whether the directory of a catalog and the name of an appliance are both given.
+pub(super) fn catalog_or_appliance(
+    settings: &mut Settings,
+    origins: &Origins,
+    problems: &mut Vec<Problem>,
+) {
     if settings.catalog.is_some() && origins.contains_key("appliance") {
+        settings.catalog = None;
         problems.push(Problem::new(
             "catalog",
             origin(origins, "catalog"),
             "`catalog` and `appliance` are both given; give one of them: a directory, or the name \
-             of a built-in catalog",
+             of a built-in catalog. With several appliances, `appliances.NAME.catalog` is the \
+             directory of one",
         ));
     }
+}
+
+fn origin(origins: &Origins, name: &str) -> Origin {
+    origins.get(name).cloned().unwrap_or(Origin::Default)
+}
+
+/// The first appliance has the listeners of `listen`, unless a source at least as strong states
+/// some for it by name.
+fn first_listeners(
+    settings: &mut Settings,
+    listening: &mut Vec<Listening>,
+    origins: &Origins,
+    problems: &mut Vec<Problem>,
+) {
+    let common = origin(origins, "listen");
+    let urls = std::mem::take(&mut settings.listen);
+    let stated = || Listening { setting: "listen".to_owned(), origin: common, derived: false };
+    let Some(first) = settings.appliances.first_mut() else { return };
+    let Some(named) = listening.first_mut() else {
+        // A catalog without a stated name, which has them already.
+        listening.push(stated());
+        return;
+    };
+    let common = stated();
+    let (ours, theirs) = (common.origin.source(), named.origin.source());
+    if !named.derived && ours == theirs {
+        let message = format!("`listen` and `{}` are both given; give one of them", named.setting);
+        problems.push(Problem::new("listen", common.origin.clone(), message));
+    }
+    if named.derived || ours > theirs {
+        first.listen = urls;
+        *named = common;
+    }
+}
+
+fn listeners(settings: &Settings, listening: &[Listening], problems: &mut Vec<Problem>) {
+    let mut before: Vec<&ListenUrl> = Vec::new();
+    for (own, Listening { setting, origin, derived }) in settings.appliances.iter().zip(listening) {
+        for url in &own.listen {
+            let taken = |other: &&ListenUrl| other.port == url.port && other.host == url.host;
+            // What follows from another listener is as safe as that one.
+            let refusal = match derived {
+                true => None,
+                false => unsafe_listener(settings, setting, url),
+            };
+            let refusal = refusal.or_else(|| {
+                (url.port != 0 && before.iter().any(taken))
+                    .then(|| format!("`{setting}` has {}:{} twice", url.host, url.port))
+            });
+            problems.extend(refusal.map(|message| Problem::new(setting, origin.clone(), message)));
+            before.push(url);
+        }
+    }
+}
+
+fn unsafe_listener(settings: &Settings, setting: &str, url: &ListenUrl) -> Option<String> {
+    if url.is_loopback() {
+        return None;
+    }
+    if settings.mode == Mode::Dev {
+        return Some(format!(
+            "`{setting}` has {url}, which other machines can reach; `boxwood dev` has a known \
+             password and listens on loopback addresses only: use `boxwood serve` instead"
+        ));
+    }
+    (url.scheme == Scheme::Http && !settings.insecure_http).then(|| {
+        format!(
+            "`{setting}` has {url}, where passwords would cross the network in clear; plain http \
+             is for loopback addresses: use https, or set `insecure_http` to true"
+        )
+    })
 }
 
 fn tls_files(settings: &mut Settings, origins: &Origins, problems: &mut Vec<Problem>) {

@@ -22,5 +22,5 @@ pub const SECRET_KEY: &str = "BOXWOOD_SECRET_KEY";
 
 /// The variable that gives the setting of that name.
 pub fn variable(name: &str) -> String {
-    format!("{PREFIX}{}", name.replace('.', "_").to_uppercase())
+    format!("{PREFIX}{}", name.replace(['.', '-'], "_").to_uppercase())
 }

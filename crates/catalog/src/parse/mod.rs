@@ -80,6 +80,11 @@ pub(crate) struct Parsed {
     pub(crate) endpoints: Vec<EndpointData>,
 }
 
+impl Parsed {
+    /// The dialect of a catalog that states none.
+    pub(crate) const DIALECT: &str = "sps";
+}
+
 /// The file that describes the catalog as a whole and the root of the tree.
 pub(crate) const CATALOG_FILE: &str = "catalog.yaml";
 
@@ -178,7 +183,7 @@ impl<'a> Reader<'a> {
             name: String::new(),
             title: String::new(),
             description: String::new(),
-            dialect: "sps".to_owned(),
+            dialect: Parsed::DIALECT.to_owned(),
             mode: "exclusive",
             time_format: TimeFormat::default(),
             folders: None,

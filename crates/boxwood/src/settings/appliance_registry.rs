@@ -1,0 +1,104 @@
+//! The table of the settings that each appliance has for itself: `appliances.NAME.KEY`.
+//!
+//! A dialect adds a setting with an entry here that assigns to its member of
+//! [`front_end::DialectSettings`], where its `plan` reads it. Parsing, `--help`,
+//! `config/boxwood.toml`, `docs/reference/settings.md` and the environment variables follow;
+//! `make generated` rewrites the files.
+
+use super::model::ApplianceSettings;
+use super::problem::Problem;
+use super::raw::{Origin, Raw};
+use super::registry::{Preset, printable};
+use super::takes::{Takes, problems};
+
+/// Everything about one setting of an appliance.
+#[derive(Debug)]
+pub struct ApplianceSetting {
+    /// The dialect whose appliances have it; `None`: all have it.
+    pub dialect: Option<&'static str>,
+    /// The key in the table of the appliance.
+    pub key: &'static str,
+    /// The value where none is given.
+    pub default: Preset,
+    /// One sentence saying what it is for.
+    pub about: &'static str,
+    /// What it may be, and where it goes.
+    takes: Takes<ApplianceSettings>,
+}
+
+/// Every setting of an appliance.
+pub static APPLIANCE_REGISTRY: &[ApplianceSetting] = &[
+    ApplianceSetting {
+        dialect: None,
+        key: "listen",
+        default: Preset::Elsewhere("the next port after the first appliance's"),
+        about: "Addresses that accept connections for this appliance; port 0 is any free port.",
+        takes: Takes::Listeners(|own, value| own.listen = value),
+    },
+    ApplianceSetting {
+        dialect: None,
+        key: "catalog",
+        default: Preset::Same(""),
+        about: "The directory of your own catalog of this name, instead of a built-in one.",
+        takes: Takes::File(|own, value| own.catalog = value),
+    },
+    ApplianceSetting {
+        dialect: Some("sps"),
+        key: "lenient_commit",
+        default: Preset::Elsewhere("sps.lenient_commit"),
+        about: "Whether PUT /api/transaction without a body commits instead of being refused.",
+        takes: Takes::Switch(|own, value| own.dialect.sps.lenient_commit = value),
+    },
+    ApplianceSetting {
+        dialect: Some("sps"),
+        key: "firmware_version",
+        default: Preset::Elsewhere("sps.firmware_version"),
+        about: "The firmware_version in /api/info; empty follows the catalog.",
+        takes: Takes::Text {
+            accepted: "at most 64 printable characters",
+            put: |own, text| printable(text).map(|it| own.dialect.sps.firmware_version = it),
+        },
+    },
+    ApplianceSetting {
+        dialect: Some("sps"),
+        key: "version",
+        default: Preset::Elsewhere("sps.version"),
+        about: "The version in /api/info; empty follows the catalog.",
+        takes: Takes::Text {
+            accepted: "at most 64 printable characters",
+            put: |own, text| printable(text).map(|it| own.dialect.sps.version = it),
+        },
+    },
+];
+
+/// The setting with that key.
+pub fn find(key: &str) -> Option<&'static ApplianceSetting> {
+    APPLIANCE_REGISTRY.iter().find(|setting| setting.key == key)
+}
+
+impl ApplianceSetting {
+    /// What it may be, as the end of "it takes ...".
+    pub fn accepted(&self) -> String {
+        self.takes.accepted()
+    }
+
+    /// The default, for a reader.
+    pub fn default_shown(&self) -> &'static str {
+        match self.default {
+            Preset::Same("") => "none",
+            Preset::Same(text) | Preset::Elsewhere(text) => text,
+            Preset::PerMode { serve, .. } => serve,
+        }
+    }
+
+    /// Parses the value and puts it in its field, or says why not.
+    pub(super) fn apply(
+        &self,
+        name: &str,
+        own: &mut ApplianceSettings,
+        raw: &Raw,
+        origin: &Origin,
+    ) -> Vec<Problem> {
+        problems(&self.takes, name, own, raw, origin)
+    }
+}

@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use support::{Client, Evidence, Server, wait_for};
 
-use crate::shared::config_hash;
-
-const TRANSACTION: &str = "/api/transaction";
+use crate::shared::{begin_commit, config_hash};
 
 /// How long something took; the limits below are far from what is usual.
 #[expect(clippy::disallowed_methods, reason = "that it ends in time is what is tested")]
@@ -15,26 +13,6 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();
     let outcome = work();
     (outcome, start.elapsed())
-}
-
-/// The head of a commit, which has been read when the daemon asks for its body.
-fn begin_commit(client: &mut Client) -> &'static [u8] {
-    const BODY: &[u8] = br#"{"status": "commit"}"#;
-    let token = client.cookie("session_id").expect("a session").to_owned();
-    let head = format!(
-        "PUT {TRANSACTION} HTTP/1.1\r\nHost: localhost\r\nCookie: session_id={token}\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
-        BODY.len()
-    );
-    let connection = client.connection();
-    connection.send(head.as_bytes()).expect("the daemon is there");
-    let mut interim = Vec::new();
-    wait_for("100 Continue", || {
-        interim.extend(connection.read_some().expect("the daemon answers"));
-        interim.ends_with(b"\r\n\r\n")
-    });
-    assert!(interim.starts_with(b"HTTP/1.1 100"), "{}", String::from_utf8_lossy(&interim));
-    BODY
 }
 
 fn stops_in_order(stop: impl FnOnce(&mut Server), name: &str) {

@@ -1,7 +1,9 @@
 //! The table of the settings that each appliance has for itself: `appliances.NAME.KEY`.
 //!
 //! A dialect adds a setting with an entry here that assigns to its member of
-//! [`front_end::DialectSettings`], where its `plan` reads it. Parsing, `--help`,
+//! [`front_end::DialectSettings`], where its `plan` reads it. The default in the entry counts, not
+//! that of the struct; `Preset::PerMode` has another one for `boxwood dev`. Two dialects may have
+//! settings of one key. Parsing, `--help`,
 //! `config/boxwood.toml`, `docs/reference/settings.md` and the environment variables follow;
 //! `make generated` rewrites the files.
 
@@ -71,9 +73,9 @@ pub static APPLIANCE_REGISTRY: &[ApplianceSetting] = &[
     },
 ];
 
-/// The setting with that key.
-pub fn find(key: &str) -> Option<&'static ApplianceSetting> {
-    APPLIANCE_REGISTRY.iter().find(|setting| setting.key == key)
+/// The settings with that key: one, or one of each of several dialects.
+pub fn named(key: &str) -> impl Iterator<Item = &'static ApplianceSetting> {
+    APPLIANCE_REGISTRY.iter().filter(move |setting| setting.key == key)
 }
 
 impl ApplianceSetting {
@@ -83,12 +85,8 @@ impl ApplianceSetting {
     }
 
     /// The default, for a reader.
-    pub fn default_shown(&self) -> &'static str {
-        match self.default {
-            Preset::Same("") => "none",
-            Preset::Same(text) | Preset::Elsewhere(text) => text,
-            Preset::PerMode { serve, .. } => serve,
-        }
+    pub fn default_shown(&self) -> String {
+        self.default.shown("none")
     }
 
     /// Parses the value and puts it in its field, or says why not.

@@ -9,7 +9,6 @@ use super::appliance_registry::{self, APPLIANCE_REGISTRY, ApplianceSetting};
 use super::model::{ApplianceSettings, Settings};
 use super::problem::Problem;
 use super::raw::{Given, Origin, Raw};
-use super::registry::Preset;
 use crate::spelling::nearest;
 
 /// What the names of these settings begin with.
@@ -101,18 +100,14 @@ impl<'g> OfAppliances<'g> {
         let mut own = unset(settings);
         own.name = Some(name.to_owned());
         let given = self.0.get(name).map(Vec::as_slice).unwrap_or_default();
-        let mut of_dialects = Vec::new();
-        for (key, Given { name: full, raw, origin }) in given {
-            match appliance_registry::find(key) {
-                Some(setting) => {
-                    problems.extend(setting.apply(full, &mut own, raw, origin));
-                    of_dialects.extend(setting.dialect.map(|dialect| (dialect, full, origin)));
-                }
-                None => problems.push(unknown(full, name, key, origin.clone())),
-            }
+        // The catalog says the dialect, and the dialect says what else there is to set.
+        let (first, rest): (Vec<_>, Vec<_>) = given.iter().partition(|(key, _)| *key == "catalog");
+        for (key, given) in first {
+            problems.extend(apply(name, key, given, None, &mut own));
         }
-        if !given.is_empty() {
-            problems.extend(check_dialects(name, &own, &of_dialects));
+        let dialect = if rest.is_empty() { None } else { dialect(name, &own) };
+        for (key, given) in rest {
+            problems.extend(apply(name, key, given, dialect.as_deref(), &mut own));
         }
         own
     }
@@ -122,12 +117,47 @@ fn unset(settings: &Settings) -> ApplianceSettings {
     let mut own = ApplianceSettings::default();
     own.dialect.sps = settings.sps.clone();
     for setting in APPLIANCE_REGISTRY {
-        if let Preset::Same(text) = setting.default {
+        if let Some(text) = setting.default.text(settings.mode) {
             let default = Raw::Spelled(text.to_owned());
             setting.apply(setting.key, &mut own, &default, &Origin::Default);
         }
     }
     own
+}
+
+/// The dialect; `None` for a catalog that cannot be read, since loading it says why.
+fn dialect(name: &str, own: &ApplianceSettings) -> Option<String> {
+    match &own.catalog {
+        Some(dir) => Catalog::dialect_of_folder(dir),
+        None => Catalog::dialect_of_builtin(name),
+    }
+}
+
+fn apply(
+    name: &str,
+    key: &str,
+    Given { name: full, raw, origin }: &Given,
+    dialect: Option<&str>,
+    own: &mut ApplianceSettings,
+) -> Vec<Problem> {
+    let mut candidates = appliance_registry::named(key).peekable();
+    let Some(any) = candidates.peek().copied() else {
+        return vec![unknown(full, name, key, origin.clone())];
+    };
+    let fits = |setting: &&ApplianceSetting| match (setting.dialect, dialect) {
+        (Some(of), Some(is)) => of == is,
+        _ => true,
+    };
+    match (candidates.find(fits), any.dialect, dialect) {
+        (Some(setting), ..) => setting.apply(full, own, raw, origin),
+        (None, of, is) => {
+            let (of, is) = (of.unwrap_or_default(), is.unwrap_or_default());
+            let message = format!(
+                "`{full}` is a setting of the dialect {of}, and {name} has the dialect {is}"
+            );
+            vec![Problem::new(full, origin.clone(), message)]
+        }
+    }
 }
 
 fn unknown(full: &str, name: &str, key: &str, origin: Origin) -> Problem {
@@ -138,30 +168,6 @@ fn unknown(full: &str, name: &str, key: &str, origin: Origin) -> Problem {
         None => "`boxwood serve --help` lists the settings".to_owned(),
     };
     Problem::new(full, origin, format!("there is no setting `{full}`; {end}"))
-}
-
-/// A setting of a dialect belongs to appliances with that dialect.
-fn check_dialects(
-    name: &str,
-    own: &ApplianceSettings,
-    given: &[(&str, &String, &Origin)],
-) -> Vec<Problem> {
-    let dialect = match &own.catalog {
-        // A folder that cannot be read has no dialect; loading it says why.
-        Some(dir) => Catalog::dialect_of_folder(dir),
-        None => Catalog::dialect_of_builtin(name),
-    };
-    let Some(dialect) = dialect else {
-        return Vec::new();
-    };
-    let strange = given.iter().filter(|(of, ..)| *of != dialect);
-    let problem = |(of, full, origin): &(&str, &String, &Origin)| {
-        let message = format!(
-            "`{full}` is a setting of the dialect {of}, and {name} has the dialect {dialect}"
-        );
-        Problem::new(full, (*origin).clone(), message)
-    };
-    strange.map(problem).collect()
 }
 
 fn not_served(name: &str, Given { name: full, origin, .. }: &Given) -> Problem {

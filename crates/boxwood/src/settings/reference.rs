@@ -3,7 +3,7 @@
 //! `make generated` rewrites them.
 
 use super::appliance_registry::{APPLIANCE_REGISTRY, ApplianceSetting};
-use super::registry::{self, FLAGS, Preset, REGISTRY, Setting};
+use super::registry::{self, FLAGS, Preset, REGISTRY};
 use super::value::Mode;
 use super::variables::{self, ADMIN_PASSWORD, SECRET_KEY};
 
@@ -29,7 +29,7 @@ pub fn flag_help(name: &str) -> String {
             format!(
                 "{} [default: {}] [env: {}]",
                 setting.about,
-                defaults(setting, "none"),
+                setting.default.shown("none"),
                 variables::variable(name)
             )
         })
@@ -45,7 +45,7 @@ pub fn help_table() -> String {
     );
     for setting in REGISTRY {
         let (name, about, accepted) = (setting.name, setting.about, setting.accepted());
-        let default = defaults(setting, "none");
+        let default = setting.default.shown("none");
         text.push_str(&format!(
             "  {name}\n      {about}\n      It takes {accepted}. [default: {default}]\n"
         ));
@@ -173,7 +173,7 @@ pub fn page() -> String {
         let default = match setting.default {
             Preset::Same("") => "none".to_owned(),
             Preset::Same(text) => format!("`{text}`"),
-            Preset::PerMode { .. } | Preset::Elsewhere(_) => defaults(setting, "none"),
+            Preset::PerMode { .. } | Preset::Elsewhere(_) => setting.default.shown("none"),
         };
         text.push_str(&format!(
             "| `{}` | {default} | {} | {} |\n",
@@ -211,15 +211,6 @@ pub fn page() -> String {
         text.push_str(&format!("| `{variable}` | {about} |\n"));
     }
     text
-}
-
-/// The default, or both of them, for a reader.
-fn defaults(setting: &Setting, none: &str) -> String {
-    let shown = |text: &str| if text.is_empty() { none.to_owned() } else { text.to_owned() };
-    match setting.default {
-        Preset::Same(text) | Preset::Elsewhere(text) => shown(text),
-        Preset::PerMode { serve, dev } => format!("{}; in dev {}", shown(serve), shown(dev)),
-    }
 }
 
 /// Table and key of a dotted name.

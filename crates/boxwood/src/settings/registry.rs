@@ -37,6 +37,27 @@ pub enum Preset {
     Elsewhere(&'static str),
 }
 
+impl Preset {
+    /// The default under the given command; `None` where it is not a value of its own.
+    pub fn text(self, mode: Mode) -> Option<&'static str> {
+        match (self, mode) {
+            (Self::Same(text), _)
+            | (Self::PerMode { serve: text, .. }, Mode::Serve)
+            | (Self::PerMode { dev: text, .. }, Mode::Dev) => Some(text),
+            (Self::Elsewhere(_), _) => None,
+        }
+    }
+
+    /// The default, or both of them, for a reader.
+    pub fn shown(self, none: &str) -> String {
+        let shown = |text: &str| if text.is_empty() { none.to_owned() } else { text.to_owned() };
+        match self {
+            Self::Same(text) | Self::Elsewhere(text) => shown(text),
+            Self::PerMode { serve, dev } => format!("{}; in dev {}", shown(serve), shown(dev)),
+        }
+    }
+}
+
 /// Every setting: those without a table first, as TOML wants it.
 pub static REGISTRY: &[Setting] = &[
     Setting {
@@ -327,11 +348,7 @@ pub fn find(name: &str) -> Option<&'static Setting> {
 impl Setting {
     /// The default, as text, under the given command.
     pub fn default_in(&self, mode: Mode) -> &'static str {
-        match (self.default, mode) {
-            (Preset::Same(text) | Preset::Elsewhere(text), _) => text,
-            (Preset::PerMode { serve, .. }, Mode::Serve) => serve,
-            (Preset::PerMode { dev, .. }, Mode::Dev) => dev,
-        }
+        self.default.text(mode).unwrap_or_default()
     }
 
     /// What it may be, as the end of "it takes ...".
@@ -358,7 +375,7 @@ impl Setting {
 // ===== words, and the width of numbers =====
 
 /// Whether the word is in the list; its meaning goes to the field.
-fn choose<T: Copy>(list: &[(&str, T)], word: &str, field: &mut T) -> bool {
+pub(super) fn choose<T: Copy>(list: &[(&str, T)], word: &str, field: &mut T) -> bool {
     let found = list.iter().find(|(known, _)| *known == word);
     if let Some((_, value)) = found {
         *field = *value;
@@ -366,7 +383,7 @@ fn choose<T: Copy>(list: &[(&str, T)], word: &str, field: &mut T) -> bool {
     found.is_some()
 }
 
-fn words<T>(list: &[(&'static str, T)]) -> Vec<&'static str> {
+pub(super) fn words<T>(list: &[(&'static str, T)]) -> Vec<&'static str> {
     list.iter().map(|(word, _)| *word).collect()
 }
 
@@ -400,10 +417,10 @@ fn appliances(settings: &mut Settings, names: &[&str]) -> Result<(), RefusedName
 }
 
 /// The ranges above keep every count within the type; the limit is for a range widened carelessly.
-fn size(number: u64) -> usize {
+pub(super) fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-fn small(number: u64) -> u32 {
+pub(super) fn small(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -469,3 +469,28 @@ fn an_appliance_of_ones_own_has_the_name_of_its_table() {
     assert_eq!(settings.appliances[0].listen[0].to_string(), "http://127.0.0.1:1");
     assert_eq!(settings.appliances[1].listen[0].to_string(), "http://127.0.0.1:2");
 }
+
+#[test]
+fn every_setting_of_an_appliance_can_be_given_in_every_way() {
+    let of_dialect = |dialect: Option<&str>| {
+        let names = catalog::Catalog::builtin_names().iter();
+        let has = |name: &&str| catalog::Catalog::dialect_of_builtin(name).as_deref() == dialect;
+        names.copied().find(|name| dialect.is_none() || has(name)).expect("an appliance has it")
+    };
+    let mut seen = Vec::new();
+    for setting in appliance_registry::APPLIANCE_REGISTRY {
+        let (key, about) = (setting.key, setting.about);
+        assert!(about.ends_with('.') && about.len() < 120, "{key}");
+        assert!(!seen.contains(&(setting.dialect, key)), "{key} is there twice");
+        seen.push((setting.dialect, key));
+        let appliance = of_dialect(setting.dialect);
+        let name = format!("appliances.{appliance}.{key}");
+        let chosen = ("appliance", appliance);
+        let in_file = format!("{name} = 1979-05-27");
+        let bad = resolve(Mode::Serve, &in_file, &[], &[chosen]).expect_err("no setting is a date");
+        assert_eq!(bad.problems.len(), 1, "{bad}");
+        let Some(value) = setting.default.text(Mode::Serve) else { continue };
+        resolve(Mode::Serve, "", &[(&variables::variable(&name), value)], &[chosen]).expect(&name);
+        resolve(Mode::Serve, "", &[], &[chosen, (&name, value)]).expect(&name);
+    }
+}

@@ -17,8 +17,9 @@ use support::conformance::{appliance, run, run_with};
 use support::{Server, ServerBuilder};
 
 /// Every directory that a test below plays.
-const PLAYED: [&str; 15] = [
+const PLAYED: [&str; 16] = [
     "change-opens",
+    "ds-server-profile",
     "errors",
     "guide-sequence",
     "health-monitoring",
@@ -186,4 +187,12 @@ fn secrets() {
 #[test]
 fn change_opens() {
     play_on("change-opens", &Server::builder().set("transactions.mode", "concurrent"));
+}
+
+// Input: the vendor's curl sample as it stands but for the host and the password, and the life of
+// the profile that it makes.
+// Output: the bare id; a code and a token for it; nothing left at the end.
+#[test]
+fn ds_server_profile() {
+    play("ds-server-profile");
 }

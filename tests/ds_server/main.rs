@@ -83,3 +83,22 @@ fn sample_token(client: &mut Client) -> Response {
         "grant_type=client_credentials&client_id=GHGGHGD6766&client_secret=GHZUZW441543HJUKUU",
     )
 }
+
+// proves: C-21
+#[test]
+fn everything_holds_in_a_virtual_directory() {
+    let builder = Server::builder().appliance(NAME);
+    let server = builder.set("appliances.ds-server.base_path", "/documentservices").start();
+    let mut admin = server.client_of(NAME).basic("admin", "admin");
+    let inside = format!("/documentservices{PROFILES}");
+    let id = admin.post(&inside, &sample()).expect(200).json();
+    assert!(id.is_u64(), "{id}");
+    admin.get(&format!("{inside}/{id}")).expect(200);
+    assert_eq!(admin.get(&inside).expect(200).json(), json!([id]));
+    admin.post(&inside, &sample()).expect(400);
+    let form = "grant_type=client_credentials&client_id=GHGGHGD6766&client_secret=wrong";
+    let request = admin.request("POST", "/documentservices/oauth/token").no_credentials();
+    request.text(form, "application/x-www-form-urlencoded").send().expect(401);
+    let outside = admin.get(PROFILES);
+    assert_eq!(outside.status, 404);
+}

@@ -19,10 +19,17 @@ pub(crate) const EXAMPLE: Files = &[
 type Files = &'static [(&'static str, &'static str)];
 
 /// The names of all built-in catalogs.
-pub(crate) const NAMES: &[&str] = &["sps-6.2", "sps-7.0"];
+pub(crate) const NAMES: &[&str] = &["sps-6.2", "sps-7.0", "ds-server"];
 
 /// Each built-in catalog with its files.
-pub(crate) const CATALOGS: &[(&str, Files)] = &[("sps-6.2", SPS_6_2), ("sps-7.0", SPS_7_0)];
+pub(crate) const CATALOGS: &[(&str, Files)] =
+    &[("sps-6.2", SPS_6_2), ("sps-7.0", SPS_7_0), ("ds-server", DS_SERVER)];
+
+const DS_SERVER: Files = files!["ds-server":
+    "administrator.yaml",
+    "catalog.yaml",
+    "security_profiles.yaml",
+];
 
 const SPS_6_2: Files = files!["sps-6.2":
     "aaa.yaml",

@@ -171,7 +171,8 @@ impl Appliance {
         let attempt = begun.inspect_err(|_| self.metrics.login(LoginOutcome::Blocked))?;
         let Administrator { name, password_hash } = &self.process.administrator;
         let is_administrator = user == name;
-        let stored = is_administrator.then(|| password_hash.clone());
+        let changed = || self.dialect.administrator_hash(self).map(|hash| hash.to_string());
+        let stored = is_administrator.then(|| changed().unwrap_or_else(|| password_hash.clone()));
         // Checked for everybody, so that the time of an answer does not tell who exists.
         let checked = self.process.hasher.verify(attempt.lane(), stored, password.clone()).await;
         let fits = checked.inspect_err(|_| self.metrics.login(LoginOutcome::Busy))?;
@@ -202,5 +203,10 @@ impl Appliance {
             self.remembered.keep(credentials, self.now());
         }
         Ok(is_right)
+    }
+
+    /// Forgets credentials that were right, after a password has changed.
+    pub(crate) fn forget_credentials(&self) {
+        self.remembered.clear();
     }
 }

@@ -14,7 +14,6 @@ impl Appliance {
     /// Stages with `change`, checks, and commits; what `change` returned is the answer, after the
     /// commit is durable and visible. `change` runs again where another commit came first: it must
     /// be quick and may not count on running once. A client that goes away does not cancel it.
-    #[expect(dead_code, reason = "for the dialects without an explicit commit")]
     pub(crate) async fn autocommit<T: Send + 'static>(
         &self,
         actor: &str,

@@ -18,6 +18,8 @@ use serde_json::Value;
 use transaction_engine::clock::Clock;
 use transaction_engine::{Applier, Engine, MessageRule};
 
+use zeroize::Zeroizing;
+
 use crate::appliance::Appliance;
 use crate::caller::Caller;
 use crate::failure::{At, Failure};
@@ -55,6 +57,11 @@ pub(crate) trait Dialect: Send + Sync {
         appliance: &'a Appliance,
         request: &'a Request,
     ) -> Waiting<'a, Result<Option<Caller>, Failure>>;
+
+    /// The hash of the administrator's password, where it was changed over this API.
+    fn administrator_hash(&self, _appliance: &Appliance) -> Option<Zeroizing<String>> {
+        None
+    }
 
     /// How to log in, as the end of a sentence.
     fn how_to_log_in(&self) -> &'static str;

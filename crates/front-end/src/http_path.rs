@@ -64,6 +64,14 @@ pub(crate) fn decode(segment: &str) -> Option<Cow<'_, str>> {
     if !segment.contains('%') {
         return Some(Cow::Borrowed(segment));
     }
+    decode_any(segment).filter(|text| !text.chars().any(char::is_control))
+}
+
+/// A percent-encoded text, decoded once, whatever characters are in it; `None` where it is none.
+pub(crate) fn decode_any(segment: &str) -> Option<Cow<'_, str>> {
+    if !segment.contains('%') {
+        return Some(Cow::Borrowed(segment));
+    }
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {
@@ -80,8 +88,7 @@ pub(crate) fn decode(segment: &str) -> Option<Cow<'_, str>> {
         bytes.push(u8::from_str_radix(digits, 16).ok()?);
         rest = &tail[2..];
     }
-    let text = String::from_utf8(bytes).ok()?;
-    (!text.chars().any(char::is_control)).then_some(Cow::Owned(text))
+    String::from_utf8(bytes).ok().map(Cow::Owned)
 }
 
 /// A request path as it is shown back: without query, doubled or trailing slashes.

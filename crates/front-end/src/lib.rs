@@ -18,6 +18,7 @@ mod condition;
 mod confirmation_time;
 mod credentials;
 mod dialect;
+mod ds_server;
 mod failure;
 mod fair_queue;
 #[doc(hidden)]
@@ -44,6 +45,7 @@ pub mod transport;
 
 pub use appliance::{Administrator, Appliance, Process, ProcessOptions};
 pub use dialect::{Blueprint, Ground, Head};
+pub use ds_server::DsServerSettings;
 pub use metrics::Metrics;
 pub use router::{DIALECTS, DialectSettings, Router, UnknownDialect, blueprint};
 pub use sps::SpsSettings;

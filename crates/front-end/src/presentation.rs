@@ -76,7 +76,6 @@ pub(crate) struct TreePresentation {
 
 impl TreePresentation {
     /// Shows the nodes of a catalog.
-    #[expect(dead_code, reason = "the next dialects are shown in this way")]
     pub(crate) fn new(catalog: Arc<Catalog>) -> Self {
         Self { catalog }
     }

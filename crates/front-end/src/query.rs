@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::failure::Failure;
-use crate::http_path::decode;
+use crate::http_path::decode_any;
 
 /// The names and values of a query or a form, in their order; `None` where they cannot be decoded.
 /// A plus sign is a space, as forms have it (WHATWG URL, application/x-www-form-urlencoded).
@@ -18,9 +18,23 @@ pub(crate) fn pairs(text: &str) -> Option<Vec<(Cow<'_, str>, Cow<'_, str>)>> {
 
 fn form_decode(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('+') {
-        return decode(text);
+        return decode_any(text);
     }
-    decode(&text.replace('+', " ")).map(|decoded| Cow::Owned(decoded.into_owned()))
+    decode_any(&text.replace('+', " ")).map(|decoded| Cow::Owned(decoded.into_owned()))
+}
+
+/// A text as the value of a query, percent-encoded.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
 }
 
 /// The names and values of a query; each name is one of those that the endpoint knows.
@@ -31,7 +45,12 @@ impl<'q> Query<'q> {
     pub(crate) fn read(query: Option<&'q str>, known: &[&str]) -> Result<Self, Failure> {
         let message = "The query must be UTF-8, percent-encoded, without control characters";
         let read = pairs(query.unwrap_or_default());
-        let found = read.ok_or_else(|| Failure::malformed(message, ""))?;
+        let plain = |pairs: &Vec<(Cow<'q, str>, Cow<'q, str>)>| {
+            pairs
+                .iter()
+                .all(|(name, value)| !name.chars().chain(value.chars()).any(char::is_control))
+        };
+        let found = read.filter(plain).ok_or_else(|| Failure::malformed(message, ""))?;
         for (at, (name, _)) in found.iter().enumerate() {
             if !known.contains(&&**name) {
                 let message = format!("The query knows {} and nothing else", known.join(", "));
@@ -74,5 +93,7 @@ mod tests {
         assert_eq!(read("a+b=c+d%2Be&f=%20+").unwrap(), ["a b=c d+e", "f=  "]);
         assert_eq!(read("a=1&a=2&&=").unwrap(), ["a=1", "a=2", "="]);
         assert_eq!(read("a=%+1"), None);
+        let text = "a b&c=d/\u{fc}~";
+        assert_eq!(pairs(&format!("x={}", encoded(text))).unwrap()[0].1, text);
     }
 }

@@ -48,7 +48,6 @@ impl Remembered {
     }
 
     /// Forgets everything, when a password has changed.
-    #[allow(dead_code, reason = "for dialects whose password can be changed")]
     pub(crate) fn clear(&self) {
         self.until.lock().clear();
     }

@@ -13,6 +13,7 @@ use tracing::Instrument;
 
 use crate::appliance::Appliance;
 use crate::dialect::{Blueprint, Ground};
+use crate::ds_server::{self, DsServerSettings};
 use crate::failure::{At, Failure};
 use crate::http_path;
 use crate::metrics::Metrics;
@@ -26,6 +27,8 @@ use crate::transport::{AnswerBody, Handler, Peer, Request, RequestBody, check_he
 pub struct DialectSettings {
     /// Of the dialect `sps`.
     pub sps: SpsSettings,
+    /// Of the dialect `ds-server`.
+    pub ds_server: DsServerSettings,
 }
 
 /// The catalog names a dialect that is not built in.
@@ -37,15 +40,16 @@ pub struct UnknownDialect {
 }
 
 /// The dialects that are built in.
-pub const DIALECTS: [&str; 1] = ["sps"];
+pub const DIALECTS: [&str; 2] = ["sps", "ds-server"];
 
 /// The dialect that a catalog names, before the engine exists.
 ///
 /// # Errors
 /// It is not built in.
 pub fn blueprint(ground: Ground, settings: DialectSettings) -> Result<Blueprint, UnknownDialect> {
-    match "sps" {
+    match ground.catalog.dialect() {
         "sps" => Ok(Blueprint(sps::plan(ground, settings.sps))),
+        "ds-server" => Ok(Blueprint(ds_server::plan(ground, settings.ds_server))),
         other => {
             let catalog = ground.catalog.name().to_owned();
             Err(UnknownDialect { catalog, dialect: other.to_owned() })

@@ -71,7 +71,27 @@ pub static APPLIANCE_REGISTRY: &[ApplianceSetting] = &[
             put: |own, text| printable(text).map(|it| own.dialect.sps.version = it),
         },
     },
+    ApplianceSetting {
+        dialect: Some("ds-server"),
+        key: "base_path",
+        default: Preset::Same(""),
+        about: "The virtual directory of the service, such as /documentservices; empty is none.",
+        takes: Takes::Text {
+            accepted: "a path that begins with a slash, or nothing",
+            put: |own, text| base_path(text).map(|it| own.dialect.ds_server.base_path = it),
+        },
+    },
 ];
+
+/// The front of request paths; a slash at its end means nothing.
+fn base_path(text: &str) -> Result<String, String> {
+    let path = text.trim_end_matches('/');
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
+    if path.is_empty() || path.starts_with('/') && path.chars().all(is_plain) {
+        return Ok(path.to_owned());
+    }
+    Err("it is not a plain path".to_owned())
+}
 
 /// The settings with that key: one, or one of each of several dialects.
 pub fn named(key: &str) -> impl Iterator<Item = &'static ApplianceSetting> {

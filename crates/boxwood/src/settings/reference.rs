@@ -215,7 +215,7 @@ pub fn page() -> String {
 
 /// Table and key of a dotted name.
 fn split(name: &str) -> (&str, &str) {
-    name.split_once('.').unwrap_or(("", name))
+    name.rsplit_once('.').unwrap_or(("", name))
 }
 
 /// Lines of at most `width` characters, broken at spaces.

@@ -9,7 +9,7 @@ use crate::schema::{ReadOnly, Unknown};
 use crate::time_format::TimeFormat;
 use crate::yaml::Member;
 
-const MODES: [&str; 2] = ["exclusive", "concurrent"];
+const MODES: [&str; 3] = ["exclusive", "concurrent", "autocommit"];
 
 impl<'a> Reader<'a> {
     pub(super) fn catalog_file(&mut self, index: usize, parsed: &mut Parsed) {

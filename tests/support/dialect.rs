@@ -6,6 +6,7 @@
 mod advalidation;
 mod ds_server;
 mod own;
+mod prisma;
 mod sps;
 
 use serde_json::Value;
@@ -22,6 +23,8 @@ pub enum Dialect {
     DsServer,
     /// Advalidation.
     Advalidation,
+    /// Prisma Access.
+    Prisma,
 }
 
 impl Dialect {
@@ -30,6 +33,7 @@ impl Dialect {
         match name {
             "ds-server" => Dialect::DsServer,
             "advalidation" => Dialect::Advalidation,
+            "prisma-access" => Dialect::Prisma,
             _ => Dialect::Sps,
         }
     }
@@ -43,6 +47,7 @@ impl Dialect {
             (false, Dialect::Sps) => sps::check(answer, &mut faults),
             (false, Dialect::DsServer) => ds_server::check(answer, &mut faults),
             (false, Dialect::Advalidation) => advalidation::check(answer, &mut faults),
+            (false, Dialect::Prisma) => prisma::check(answer, &mut faults),
         }
         faults.0
     }

@@ -275,6 +275,18 @@ fn with_credentials(mut client: Client, appliance: &str) -> Client {
         }
         Dialect::DsServer => client.basic("admin", "admin"),
         Dialect::Advalidation => client.credentials("X-API-Key", "admin"),
+        Dialect::Prisma => {
+            let form = "grant_type=client_credentials&scope=tsg_id:1";
+            let token = client
+                .request("POST", "/oauth2/access_token")
+                .basic("admin", "admin")
+                .text(form, "application/x-www-form-urlencoded")
+                .send()
+                .expect(200)
+                .at("/access_token");
+            let token = token.as_str().unwrap_or_default();
+            client.credentials("authorization", &format!("Bearer {token}"))
+        }
     }
 }
 

@@ -75,8 +75,11 @@ pub fn transaction_mode(settings: &Settings, catalog: &Catalog) -> Mode {
     match settings.transactions.mode {
         TransactionMode::Exclusive => Mode::Exclusive,
         TransactionMode::Concurrent => Mode::Concurrent,
-        TransactionMode::Auto if catalog.default_mode() == "concurrent" => Mode::Concurrent,
-        TransactionMode::Auto => Mode::Exclusive,
+        TransactionMode::Auto => match catalog.default_mode() {
+            "concurrent" => Mode::Concurrent,
+            "autocommit" => Mode::Autocommit,
+            _ => Mode::Exclusive,
+        },
     }
 }
 

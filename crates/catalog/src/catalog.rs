@@ -189,7 +189,7 @@ impl Catalog {
     /// A folder and those around it, from the innermost to the root, each under all its names;
     /// nothing where the catalog has no `folders`.
     #[must_use]
-    pub fn folder_chain(&self, folder: &str) -> Vec<&str> {
+    pub fn folder_chain(&self, folder: &str) -> Vec<String> {
         self.folders.as_ref().map_or_else(Vec::new, |folders| folders.chain(folder))
     }
 
@@ -414,6 +414,13 @@ impl Catalog {
             check::secrets(endpoint.schema(), value, &Trail::ROOT, &mut found);
         }
         found
+    }
+
+    /// The references of a body by name that mean no member, for an appliance on which they may
+    /// dangle (`must_exist: false`) and that yet asks.
+    #[must_use]
+    pub fn dangling(&self, tree: &Tree, path: &NodePath) -> Vec<Reference> {
+        follow_up::dangling(self, tree, path)
     }
 
     /// Who refers to a member, by its key or by its name.

@@ -19,16 +19,40 @@ pub(crate) const EXAMPLE: Files = &[
 type Files = &'static [(&'static str, &'static str)];
 
 /// The names of all built-in catalogs.
-pub(crate) const NAMES: &[&str] = &["sps-6.2", "sps-7.0", "ds-server"];
+pub(crate) const NAMES: &[&str] = &["sps-6.2", "sps-7.0", "ds-server", "prisma-access"];
 
 /// Each built-in catalog with its files.
-pub(crate) const CATALOGS: &[(&str, Files)] =
-    &[("sps-6.2", SPS_6_2), ("sps-7.0", SPS_7_0), ("ds-server", DS_SERVER)];
+pub(crate) const CATALOGS: &[(&str, Files)] = &[
+    ("sps-6.2", SPS_6_2),
+    ("sps-7.0", SPS_7_0),
+    ("ds-server", DS_SERVER),
+    ("prisma-access", PRISMA_ACCESS),
+];
 
 const DS_SERVER: Files = files!["ds-server":
     "administrator.yaml",
     "catalog.yaml",
     "security_profiles.yaml",
+];
+
+const PRISMA_ACCESS: Files = files!["prisma-access":
+    "authentication-portals.yaml",
+    "authentication-profiles.yaml",
+    "authentication-rules.yaml",
+    "authentication-sequences.yaml",
+    "catalog.yaml",
+    "certificate-profiles.yaml",
+    "jobs.yaml",
+    "kerberos-server-profiles.yaml",
+    "ldap-server-profiles.yaml",
+    "local-users.yaml",
+    "mfa-servers.yaml",
+    "mobile-agent-authentication-settings.yaml",
+    "radius-server-profiles.yaml",
+    "saml-server-profiles.yaml",
+    "service-accounts.yaml",
+    "tacacs-server-profiles.yaml",
+    "versions.yaml",
 ];
 
 const SPS_6_2: Files = files!["sps-6.2":

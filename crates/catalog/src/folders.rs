@@ -12,11 +12,24 @@ pub(crate) struct Folders {
     pub(crate) parents: BTreeMap<String, String>,
     /// Other names of folders.
     pub(crate) aliases: BTreeMap<String, String>,
+    /// What stands between a realm, such as a tenant, and the name of a folder in it.
+    pub(crate) realm: Option<String>,
 }
 
 impl Folders {
-    /// A folder and those around it, from the innermost to the root, each under all its names.
-    pub(crate) fn chain(&self, folder: &str) -> Vec<&str> {
+    /// A folder and those around it, from the innermost to the root, each under all its names. All
+    /// are of the folder's realm.
+    pub(crate) fn chain(&self, folder: &str) -> Vec<String> {
+        let realm = self.realm.as_deref().and_then(|mark| {
+            let (realm, _) = folder.split_once(mark)?;
+            Some(&folder[..realm.len() + mark.len()])
+        });
+        let realm = realm.unwrap_or_default();
+        let chain = self.chain_of_names(&folder[realm.len()..]).into_iter();
+        chain.map(|name| format!("{realm}{name}")).collect()
+    }
+
+    fn chain_of_names(&self, folder: &str) -> Vec<&str> {
         let mut chain = Vec::new();
         let mut at = self.canonical(folder);
         // A circle is a fault of the catalog; the bound keeps this from depending on it.
@@ -29,7 +42,7 @@ impl Folders {
             at = if name == self.root { None } else { self.parent(name) };
         }
         if self.canonical(folder).is_none() {
-            chain.extend(self.chain(&self.root));
+            chain.extend(self.chain_of_names(&self.root));
         }
         chain
     }
@@ -73,7 +86,8 @@ mod tests {
         let map = |pairs: &[(&str, &str)]| {
             pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
         };
-        Folders { root: "All".into(), parents: map(parents), aliases: map(&[("Shared", "All")]) }
+        let aliases = map(&[("Shared", "All")]);
+        Folders { root: "All".into(), parents: map(parents), aliases, realm: Some(":".into()) }
     }
 
     #[test]
@@ -83,6 +97,13 @@ mod tests {
         assert_eq!(folders.chain("Shared"), ["All", "Shared"]);
         assert_eq!(folders.chain("Elsewhere"), ["All", "Shared"]);
         assert_eq!(folders.circle(), None);
+    }
+
+    #[test]
+    fn a_folder_of_a_realm_sees_those_of_its_realm_alone() {
+        let folders = folders(&[("Mobile", "All")]);
+        assert_eq!(folders.chain("7:Mobile"), ["7:Mobile", "7:All", "7:Shared"]);
+        assert_eq!(folders.chain("7:x:y"), ["7:All", "7:Shared"]);
     }
 
     #[test]

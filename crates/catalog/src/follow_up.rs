@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use config_tree::{Body, NodePath, Referrer, Tree, pointer};
+use config_tree::{Body, NodePath, Reference, Referrer, Tree, pointer};
 use serde_json::Value;
 
 use crate::catalog::Catalog;
@@ -70,7 +70,7 @@ pub(crate) fn resolve(
     let chain: Vec<Option<String>> = match folder {
         None => vec![None],
         Some(folder) => {
-            let around = catalog.folder_chain(&folder).into_iter().map(|f| Some(f.to_owned()));
+            let around = catalog.folder_chain(&folder).into_iter().map(Some);
             let own = Some(folder.clone());
             std::iter::once(own).chain(around).collect()
         }
@@ -125,6 +125,18 @@ fn rule_of<'c>(
 ) -> Option<&'c ReferenceRule> {
     let rules = catalog.endpoint(path)?.schema().references_at(pointer);
     rules.into_iter().find(|rule| rule.leads_to(target))
+}
+
+/// The references of a body by name that mean nothing.
+pub(crate) fn dangling(catalog: &Catalog, tree: &Tree, path: &NodePath) -> Vec<Reference> {
+    let Some(body) = tree.body(path) else { return Vec::new() };
+    let means_nothing = |reference: &&Reference| {
+        let rule = rule_of(catalog, path, &reference.pointer, &reference.target);
+        let Some(rule) = rule.filter(|rule| rule.by.is_some()) else { return false };
+        let name = body.value_at(&reference.pointer).unwrap_or_default();
+        resolve(catalog, tree, rule, body, &name).is_none()
+    };
+    body.references().iter().filter(means_nothing).cloned().collect()
 }
 
 /// What goes with a member, or those that keep it.

@@ -119,7 +119,6 @@ impl Answer {
     }
 
     /// Notes how the answer itself calls the request, for the log.
-    #[allow(dead_code, reason = "for dialects that name requests in their answers")]
     pub(crate) fn named(mut self, name: String) -> Self {
         self.name_of_request = Some(name.into_boxed_str());
         self

@@ -19,12 +19,15 @@ use crate::http_path;
 use crate::metrics::Metrics;
 use crate::outcome::{Dressed, Outcome};
 use crate::own_api;
+use crate::prisma::{self, PrismaSettings};
 use crate::sps::{self, SpsSettings};
 use crate::transport::{AnswerBody, Handler, Peer, Request, RequestBody, check_head};
 
 /// What the settings say about the appliance, for each dialect that has settings.
 #[derive(Clone, Debug, Default)]
 pub struct DialectSettings {
+    /// Of the dialect `prisma`.
+    pub prisma: PrismaSettings,
     /// Of the dialect `sps`.
     pub sps: SpsSettings,
     /// Of the dialect `ds-server`.
@@ -40,7 +43,7 @@ pub struct UnknownDialect {
 }
 
 /// The dialects that are built in.
-pub const DIALECTS: [&str; 2] = ["sps", "ds-server"];
+pub const DIALECTS: [&str; 3] = ["sps", "ds-server", "prisma"];
 
 /// The dialect that a catalog names, before the engine exists.
 ///
@@ -48,6 +51,7 @@ pub const DIALECTS: [&str; 2] = ["sps", "ds-server"];
 /// It is not built in.
 pub fn blueprint(ground: Ground, settings: DialectSettings) -> Result<Blueprint, UnknownDialect> {
     match ground.catalog.dialect() {
+        "prisma" => Ok(Blueprint(prisma::plan(ground, settings.prisma))),
         "sps" => Ok(Blueprint(sps::plan(ground, settings.sps))),
         "ds-server" => Ok(Blueprint(ds_server::plan(ground, settings.ds_server))),
         other => {

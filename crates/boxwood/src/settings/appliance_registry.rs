@@ -7,10 +7,12 @@
 //! `config/boxwood.toml`, `docs/reference/settings.md` and the environment variables follow;
 //! `make generated` rewrites the files.
 
+use front_end::CheckReferences;
+
 use super::model::ApplianceSettings;
 use super::problem::Problem;
 use super::raw::{Origin, Raw};
-use super::registry::{Preset, printable};
+use super::registry::{Preset, choose, printable, words};
 use super::takes::{Takes, problems};
 
 /// Everything about one setting of an appliance.
@@ -81,6 +83,61 @@ pub static APPLIANCE_REGISTRY: &[ApplianceSetting] = &[
             put: |own, text| base_path(text).map(|it| own.dialect.ds_server.base_path = it),
         },
     },
+    ApplianceSetting {
+        dialect: Some("prisma"),
+        key: "live_errors",
+        default: Preset::Same("false"),
+        about: "Whether errors look as the live service has them, not as it documents them.",
+        takes: Takes::Switch(|own, value| own.dialect.prisma.live_errors = value),
+    },
+    ApplianceSetting {
+        dialect: Some("prisma"),
+        key: "error_types",
+        default: Preset::Same("false"),
+        about: "Whether details.errorType of an error names its kind.",
+        takes: Takes::Switch(|own, value| own.dialect.prisma.error_types = value),
+    },
+    ApplianceSetting {
+        dialect: Some("prisma"),
+        key: "check_references",
+        default: Preset::Same("never"),
+        about: "When the objects that a name refers to must exist.",
+        takes: Takes::Word {
+            words: || words(REFERENCE_CHECKS),
+            put: |own, word| {
+                choose(REFERENCE_CHECKS, word, &mut own.dialect.prisma.check_references)
+            },
+        },
+    },
+    ApplianceSetting {
+        dialect: Some("prisma"),
+        key: "job_polls",
+        default: Preset::Same("0"),
+        about: "How many times a job is asked for before it is done.",
+        takes: Takes::Count {
+            from: 0,
+            to: 1_000,
+            put: |own, n| own.dialect.prisma.job_polls = u32::try_from(n).unwrap_or(u32::MAX),
+        },
+    },
+    ApplianceSetting {
+        dialect: Some("prisma"),
+        key: "job_seconds",
+        default: Preset::Same("0"),
+        about: "Time that a job takes.",
+        takes: Takes::Seconds {
+            from: 0.0,
+            to: 86_400.0,
+            put: |own, time| own.dialect.prisma.job_time = time,
+        },
+    },
+];
+
+/// When names must mean something, by the words of the setting.
+const REFERENCE_CHECKS: &[(&str, CheckReferences)] = &[
+    ("never", CheckReferences::Never),
+    ("write", CheckReferences::Write),
+    ("push", CheckReferences::Push),
 ];
 
 /// The front of request paths; a slash at its end means nothing.

@@ -260,7 +260,7 @@ fn a_catalog_goes_in_the_place_of_a_built_in_one() {
                 `appliances.NAME.catalog` is the directory of one";
     check_refused("appliance = \"sps-6.2\"", &[], &[("catalog", "lamp")], &[both]);
     let bad = resolve(Mode::Dev, "", &[], &[("appliance", "sps-9.9")]).expect_err("refused");
-    assert!(bad.to_string().contains("it is none of sps-6.2"), "{bad}");
+    assert!(bad.to_string().contains("it is none of "), "{bad}");
 }
 
 #[test]

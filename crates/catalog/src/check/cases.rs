@@ -279,7 +279,25 @@ fn value_cases(schema: &Schema, spot: Spot<'_>, cases: &mut Cases) {
     }
 }
 
+// A name is a text and nothing else; the empty one means that there is no reference.
+fn name_cases(schema: &Schema, reference: &ReferenceRule, spot: Spot<'_>, cases: &mut Cases) {
+    cases.good(spot, json!("k"));
+    let mut bad = vec![json!(7), json!(["k"]), json!({}), json!({"key": "k"})];
+    let null_fits = schema.types.admits(JsonType::Null);
+    bad.extend((!null_fits).then_some(Value::Null));
+    for value in bad {
+        cases.bad(spot, value, rule::REFERENCE_FORM);
+    }
+    match reference.must_exist {
+        true => cases.bad(spot, json!(""), rule::REFERENCE_FORM),
+        false => cases.good(spot, json!("")),
+    }
+}
+
 fn reference_cases(schema: &Schema, reference: &ReferenceRule, spot: Spot<'_>, cases: &mut Cases) {
+    if reference.by.is_some() {
+        return name_cases(schema, reference, spot, cases);
+    }
     let key = key(reference, "k");
     cases.good(spot, json!({"key": key, "meta": {"href": "anything"}}));
     cases.good(spot, json!({"key": key}));

@@ -23,6 +23,9 @@ impl Schema {
         if let Some(reference) = &self.reference {
             let null = self.types.admits(JsonType::Null);
             out.extend(reference_forms(reference, null));
+            if reference.by.is_some() {
+                self.texts(&mut out);
+            }
             return Value::Object(out);
         }
         if !self.types.is_any() {

@@ -76,6 +76,7 @@ impl<'a> Reader<'a> {
             match (part.name.as_str(), part.node.as_text()) {
                 ("root", Some(root)) => folders.root = root.to_owned(),
                 ("parents", None) => folders.parents = self.texts(index, part),
+                ("realm", Some(mark)) if !mark.is_empty() => folders.realm = Some(mark.to_owned()),
                 ("aliases", None) => folders.aliases = self.texts(index, part),
                 (name, _) => {
                     let message = format!("`{name}` says nothing about folders");

@@ -208,7 +208,7 @@ fn built_in_members_come_with_the_factory_and_stay() {
 
 #[test]
 fn each_body_of_a_fresh_appliance_comes_after_those_it_refers_to() {
-    for name in Catalog::builtin_names() {
+    for name in Catalog::builtin_names().iter().filter(|name| name.starts_with("sps-")) {
         let catalog = Catalog::builtin(name).unwrap().unwrap();
         // `fresh` asks at each step.
         let tree = fresh(&catalog);

@@ -289,19 +289,30 @@ impl Catalog {
 impl Catalog {
     /// Checks a body for an object, for a member, or for a new member of a collection.
     ///
-    /// The wrapper that answers have around a body is taken off: an object of `body` and at most
-    /// `key` and `meta`, unless the endpoint itself has a member of such a name.
-    ///
     /// # Errors
     /// Every violation, sorted.
     pub fn check_body(&self, path: &NodePath, value: Value) -> Result<Checked, Vec<Violation>> {
         match self.endpoint(path) {
             Some(endpoint) if endpoint.kind() != EndpointKind::Folder => {
                 let schema = endpoint.schema();
-                check::check(schema, path, unwrapped_for(schema, value), Secrets::Plain)
+                check::check(schema, path, value, Secrets::Plain)
             }
             _ => Err(vec![no_endpoint(path)]),
         }
+    }
+
+    /// Whether a member of this name may stand at the top of a body here.
+    #[must_use]
+    pub fn names_member(&self, path: &NodePath, name: &str) -> bool {
+        self.endpoint(path).is_some_and(|endpoint| endpoint.schema().names_member(name))
+    }
+
+    /// The same for an element of the list that a body here is.
+    #[must_use]
+    pub fn element_names_member(&self, path: &NodePath, name: &str) -> bool {
+        let endpoint = self.endpoint(path);
+        let items = endpoint.and_then(|endpoint| endpoint.schema().list.items.as_ref());
+        items.is_some_and(|schema| schema.names_member(name))
     }
 
     /// Checks one element that is to be added to a value that is a list, alone; that the list may
@@ -313,9 +324,7 @@ impl Catalog {
         let endpoint = self.endpoint(path).filter(|endpoint| endpoint.is_list());
         let Some(endpoint) = endpoint else { return Err(vec![no_endpoint(path)]) };
         match &endpoint.schema().list.items {
-            Some(schema) => {
-                check::check(schema, path, unwrapped_for(schema, value), Secrets::Plain)
-            }
+            Some(schema) => check::check(schema, path, value, Secrets::Plain),
             None => check::check(&Schema::default(), path, value, Secrets::Plain),
         }
     }
@@ -361,7 +370,6 @@ impl Catalog {
         match self.endpoint(path) {
             Some(endpoint) if endpoint.kind() != EndpointKind::Folder => {
                 let schema = endpoint.schema();
-                let value = unwrapped_for(schema, value);
                 check::check_by(schema, path, value, Secrets::Plain, Author::Appliance)
             }
             _ => Err(vec![no_endpoint(path)]),
@@ -488,28 +496,5 @@ pub(crate) fn no_endpoint(path: &NodePath) -> Violation {
         rule: rule::ENDPOINT,
         layer: Layer::Shape,
         message: format!("the catalog has nothing with a body at {path}"),
-    }
-}
-
-// The body in an answer's wrapper, unless the schema has a member of such a name itself.
-fn unwrapped_for(schema: &Schema, value: Value) -> Value {
-    if ["body", "key", "meta"].iter().any(|name| schema.names_member(name)) {
-        return value;
-    }
-    unwrapped(value)
-}
-
-/// The body in the wrapper in which an answer shows it, with `key` and `meta` or without; anything
-/// else as it is.
-#[must_use]
-pub fn unwrapped(value: Value) -> Value {
-    match value {
-        Value::Object(mut members)
-            if members.contains_key("body")
-                && members.keys().all(|name| matches!(name.as_str(), "body" | "key" | "meta")) =>
-        {
-            members.remove("body").unwrap_or_default()
-        }
-        other => other,
     }
 }

@@ -50,7 +50,7 @@ mod time_format;
 mod violation;
 mod yaml;
 
-pub use catalog::{Catalog, Mint, unwrapped};
+pub use catalog::{Catalog, Mint};
 pub use check::Checked;
 pub use derive::Hooks;
 pub use endpoint::{Endpoint, EndpointKind, Example, Fidelity, Operations};

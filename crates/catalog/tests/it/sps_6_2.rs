@@ -432,31 +432,6 @@ fn references_are_accepted_in_both_forms_and_kept_bare() {
 }
 
 #[test]
-fn the_wrapper_of_an_answer_is_taken_off() {
-    let catalog = sps();
-    let web = path("/management/webinterface");
-    let plain = json!({"timeout": 10});
-    for wrapped in [
-        json!({"body": plain}),
-        json!({"body": plain, "key": "webinterface"}),
-        json!({"body": plain, "key": "webinterface", "meta": {"href": "x"}}),
-    ] {
-        assert_eq!(catalog.check_body(&web, wrapped).unwrap().value, plain);
-    }
-    let violations = catalog.check_body(&web, json!({"body": {"timeout": 0}})).unwrap_err();
-    assert_eq!(brief(&violations), ["/timeout minimum"], "pointers are those of the body");
-    let strange = catalog.check_body(&web, json!({"body": plain, "other": 1})).unwrap_err();
-    assert_eq!(
-        brief(&strange),
-        ["/body unknown-member", "/other unknown-member", "/timeout required"]
-    );
-    assert_eq!(
-        catalog.check_body(&path("/passwords"), json!({"body": {"plain": "x"}})).unwrap().value,
-        json!({"plain": "x"})
-    );
-}
-
-#[test]
 fn whole_numbers_have_one_spelling() {
     let checked =
         sps().check_body(&path("/management/webinterface"), json!({"timeout": 10.0})).unwrap();

@@ -8,6 +8,7 @@ use hyper::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use transaction_engine::{Operation, View};
 
+use super::decode::{element_unwrapped_for, unwrapped, unwrapped_for};
 use super::document::{self, Unfinished};
 use super::read_cache::CachedDocument;
 use super::{Call, Sps, find_login};
@@ -101,6 +102,7 @@ impl Call<'_> {
         match self.head.method {
             Method::POST if engine.allows(path, Operation::Append) => {
                 let element = self.json_needed(body).await?;
+                let element = element_unwrapped_for(engine.catalog(), path, element);
                 let key = self.idempotency(Some(&element))?;
                 let seen = self.expected_state(view, path)?;
                 let view = engine.node_append(session, path, element, seen, key.as_ref())?;
@@ -108,6 +110,7 @@ impl Call<'_> {
             }
             Method::POST => {
                 let value = self.json_needed(body).await?;
+                let value = unwrapped_for(engine.catalog(), path, value);
                 let (created, view) = match self.idempotency(Some(&value))? {
                     Some(key) => engine.node_create_once(session, path, value, &key)?,
                     None => engine.node_create(session, path, value)?,
@@ -117,6 +120,7 @@ impl Call<'_> {
             }
             Method::PUT => {
                 let value = self.json_needed(body).await?;
+                let value = unwrapped_for(engine.catalog(), path, value);
                 let seen = self.expected_state(view, path)?;
                 let view = engine.node_put(session, path, value, seen)?;
                 self.show(StatusCode::OK, &view, path)
@@ -170,7 +174,7 @@ impl Call<'_> {
         let view = match self.head.method {
             Method::OPTIONS => return Ok(self.options(allow)),
             Method::PUT => {
-                let keys = keys(&catalog::unwrapped(self.json_needed(body).await?))?;
+                let keys = keys(&unwrapped(self.json_needed(body).await?))?;
                 let seen = self.expected_order(&view, path)?;
                 engine.collection_reorder(session, path, &keys, seen.as_deref())?
             }

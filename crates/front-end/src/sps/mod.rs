@@ -11,6 +11,7 @@ mod accounts;
 pub(crate) mod address;
 mod authentication;
 mod configuration;
+mod decode;
 pub(crate) mod document;
 mod dress;
 mod factory;

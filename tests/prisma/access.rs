@@ -164,6 +164,86 @@ fn a_token_outlives_a_restart_and_its_key_is_private() {
     assert!(!server.log().contains(&token));
 }
 
+/// Makes a client by the own API, as the operator does.
+fn new_client(server: &Server, name: &str, body: &serde_json::Value) {
+    let mut operator = server.client().basic("admin", "admin");
+    operator.put(&format!("/boxwood/v1/clients/{name}"), body).expect(200);
+}
+
+// proves: D-21
+#[test]
+fn a_read_only_client_reads_and_changes_nothing() {
+    let server = Server::builder().http().appliance(APPLIANCE).start();
+    let mut admin = server.admin();
+    let id = profile(&mut admin, "p", "Mobile Users");
+    let secret = "only to look at";
+    new_client(&server, "viewer", &json!({ "secret": secret, "role": "view_only_admin" }));
+    let mut viewer = client_of(&server, "viewer", secret, "1");
+    let path = format!("{PROFILES}/{id}");
+    viewer.get(&path).expect(200);
+    let operations = "/sse/config/v1/config-versions";
+    for answer in [
+        viewer.put(&path, &json!({ "name": "q" })),
+        viewer.request("PUT", &path).send(),
+        viewer.delete(&path),
+        viewer.post(&format!("{PROFILES}{MOBILE}"), &json!({ "name": "q" })),
+        viewer.post(&format!("{operations}/candidate:push"), &json!({ "folders": ["All"] })),
+        viewer.delete(&format!("{operations}/candidate")),
+        viewer.post(&format!("{operations}:load"), &json!({ "version": 1 })),
+    ] {
+        refused(answer, 403, "E007", "Unauthorized");
+    }
+    viewer.get("/boxwood/v1/clients").expect(403);
+    assert_eq!(admin.get(&path).expect(200).at("/name"), "p");
+    let shown = server.client().basic("admin", "admin").get("/boxwood/v1/clients").expect(200);
+    assert!(!shown.text().contains(secret) && !server.log().contains(secret));
+    // Out at once, with the token that it has.
+    server.client().basic("admin", "admin").delete("/boxwood/v1/clients/viewer").expect(200);
+    refused(viewer.get(&path), 401, "E016", "Invalid Credential");
+    token(&mut server.client(), "viewer", secret, "1").expect(400);
+}
+
+#[test]
+fn a_client_of_one_tenant_and_one_that_needs_a_new_secret() {
+    let server = Server::builder().http().appliance(APPLIANCE).start();
+    let body = json!({ "secret": "s", "role": "superuser", "tenants": ["7"] });
+    new_client(&server, "seven", &body);
+    token(&mut server.client(), "seven", "s", "1").expect(400);
+    token(&mut server.client(), "seven", "t", "7").expect(400);
+    let mut seven = client_of(&server, "seven", "s", "7");
+    profile(&mut seven, "p", "Mobile Users");
+    let body = json!({ "secret": "s", "role": "superuser", "needs_new_secret": true });
+    new_client(&server, "old", &body);
+    let mut old = client_of(&server, "old", "s", "1");
+    let answer = old.get(&format!("{PROFILES}{MOBILE}"));
+    refused(answer, 401, "E016", "The password needs to be changed.");
+}
+
+#[test]
+fn the_own_api_shows_what_the_candidate_has_and_who_wrote_it() {
+    let server = Server::builder().http().appliance(APPLIANCE).start();
+    new_client(&server, "bob", &json!({ "secret": "s", "role": "superuser" }));
+    let (mut admin, mut bob) = (server.admin(), client_of(&server, "bob", "s", "1"));
+    profile(&mut admin, "a", "Mobile Users");
+    profile(&mut bob, "b", "Mobile Users");
+    let push = "/sse/config/v1/config-versions/candidate:push";
+    let body = json!({ "folders": ["All"], "admin": ["bob"], "description": "of bob" });
+    admin.post(push, &body).expect(201);
+    let changes = admin.get("/boxwood/v1/heads/candidate/changes").expect(200).at("/changes");
+    let changes = changes.as_array().unwrap();
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    assert_eq!((&changes[0]["author"], &changes[0]["type"]), (&json!("admin"), &json!("create")));
+    assert_eq!(changes[0]["new_value"]["name"], "a");
+    let heads = admin.get("/boxwood/v1/heads").expect(200);
+    assert_eq!(heads.at("/items/1/name"), "candidate");
+    let revisions = admin.get("/boxwood/v1/revisions").expect(200);
+    assert_eq!(revisions.at("/items/0/author"), "admin");
+    admin.post(push, &json!({ "folders": ["All"] })).expect(201);
+    let changes = admin.get("/boxwood/v1/heads/candidate/changes").expect(200);
+    assert_eq!(changes.at("/changes"), json!([]));
+    admin.get("/boxwood/v1/heads/none/changes").expect(404);
+}
+
 #[test]
 fn tenants_know_nothing_of_each_other() {
     let server = Server::builder().http().appliance(APPLIANCE).start();

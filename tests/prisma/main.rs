@@ -6,6 +6,7 @@
 mod access;
 mod errors;
 mod objects;
+mod pushes;
 mod resources;
 mod steps;
 

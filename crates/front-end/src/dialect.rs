@@ -69,9 +69,20 @@ pub(crate) trait Dialect: Send + Sync {
     /// How nodes are shown.
     fn presentation(&self) -> Arc<dyn Presentation>;
 
+    /// The collection in which further clients of the API are kept, where there is one: the name of
+    /// a client is its key.
+    fn clients(&self) -> Option<&NodePath> {
+        None
+    }
+
     /// The heads of the configuration other than the running one.
     fn heads(&self) -> &[Head] {
         &[]
+    }
+
+    /// Whether a node is one that moves between heads, and does not belong to one of them alone.
+    fn moves(&self, _path: &NodePath) -> bool {
+        true
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod answer;
 mod appliance;
+mod authorship;
 mod autocommit;
 mod caller;
 mod changelog;

@@ -3,7 +3,9 @@
 //! A request passes the same guards whatever it asks for, in this order: the path names an
 //! [`Endpoint`]; who asks; what they may; the method; the body; the verb.
 
+mod clients;
 mod dress;
+mod heads;
 mod history;
 mod references;
 pub(crate) mod route;
@@ -143,6 +145,12 @@ impl Call<'_> {
             Endpoint::Tree(number) => history::tree(appliance, number, query).await,
             Endpoint::Diff => history::diff(appliance, query).await,
             Endpoint::Restore(number) => history::restore(appliance, caller, number).await,
+            Endpoint::Heads => Ok(heads::heads(appliance)),
+            Endpoint::HeadChanges(name) => heads::changes(appliance, &name).await,
+            Endpoint::Clients => clients::clients(appliance),
+            Endpoint::Client(name) => {
+                clients::client(appliance, caller, &head.method, &name, body).await
+            }
             Endpoint::Tags => Ok(history::tags(appliance)),
             Endpoint::Tag(name) => history::tag(appliance, caller, &head.method, name, body).await,
             Endpoint::Watch => watch::watch(appliance, caller, head),

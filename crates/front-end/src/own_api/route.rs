@@ -52,6 +52,14 @@ pub(crate) enum Endpoint {
     Tags,
     /// `tags/NAME`
     Tag(String),
+    /// `heads`
+    Heads,
+    /// `heads/NAME/changes`
+    HeadChanges(String),
+    /// `clients`
+    Clients,
+    /// `clients/NAME`
+    Client(String),
     /// `confirmation`
     Confirmation,
     /// `confirmation/confirm`
@@ -92,6 +100,10 @@ impl Endpoint {
             ["revisions", n, "restore"] => Self::Restore(number(n)?),
             ["tags"] => Self::Tags,
             ["tags", name] => Self::Tag((*name).to_owned()),
+            ["heads"] => Self::Heads,
+            ["heads", name, "changes"] => Self::HeadChanges((*name).to_owned()),
+            ["clients"] => Self::Clients,
+            ["clients", name] => Self::Client((*name).to_owned()),
             ["confirmation"] => Self::Confirmation,
             ["confirmation", "confirm"] => Self::Confirm,
             ["confirmation", "extend"] => Self::Extend,
@@ -121,6 +133,12 @@ impl Endpoint {
             Self::Tag(_) if *method == hyper::Method::PUT => "tag_set",
             Self::Tag(_) if *method == hyper::Method::DELETE => "tag_delete",
             Self::Tag(_) => "tag",
+            Self::Heads => "heads",
+            Self::HeadChanges(_) => "head_changes",
+            Self::Clients => "clients",
+            Self::Client(_) if *method == hyper::Method::PUT => "client_set",
+            Self::Client(_) if *method == hyper::Method::DELETE => "client_delete",
+            Self::Client(_) => "client",
             Self::Confirmation => "confirmation",
             Self::Confirm => "commit_confirm",
             Self::Extend => "commit_extend",
@@ -145,7 +163,7 @@ impl Endpoint {
             | Self::Extend
             | Self::Cancel
             | Self::Import => Methods::POST,
-            Self::Tag(_) => Methods::GET.and(Methods::PUT).and(Methods::DELETE),
+            Self::Tag(_) | Self::Client(_) => Methods::GET.and(Methods::PUT).and(Methods::DELETE),
             _ => Methods::GET,
         }
     }
@@ -169,6 +187,10 @@ impl Endpoint {
             | Self::Diff
             | Self::Tags
             | Self::Tag(_)
+            | Self::Heads
+            | Self::HeadChanges(_)
+            | Self::Clients
+            | Self::Client(_)
             | Self::Watch
             | Self::Export
             | Self::Import => Who::Administrators,
@@ -199,6 +221,10 @@ mod tests {
             "revisions/diff",
             "tags",
             "tags/NAME",
+            "heads",
+            "heads/NAME/changes",
+            "clients",
+            "clients/NAME",
             "confirmation",
             "confirmation/confirm",
             "confirmation/extend",

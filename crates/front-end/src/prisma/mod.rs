@@ -10,18 +10,23 @@
 mod access;
 mod container;
 mod dress;
+mod jobs;
 mod objects;
+mod push;
 mod refusal;
 mod route;
 mod secret_form;
 mod signing_key;
+mod times;
 mod token;
+mod versions;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use catalog::Catalog;
+use config_tree::NodePath;
 use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, StatusCode, header};
@@ -83,6 +88,7 @@ pub(crate) struct Prisma {
     heads: Vec<Head>,
     candidate: Arc<Engine>,
     keys: Arc<KeyStore>,
+    progress: jobs::Progress,
     shows: Arc<TreePresentation>,
 }
 
@@ -129,6 +135,7 @@ impl Plan for PrismaPlan {
             settings,
             heads,
             keys: Arc::new(keys),
+            progress: jobs::Progress::default(),
             shows: Arc::new(TreePresentation::new(catalog)),
         })
     }
@@ -165,8 +172,16 @@ impl Dialect for Prisma {
         Arc::clone(&self.shows) as _
     }
 
+    fn clients(&self) -> Option<&NodePath> {
+        Some(route::service_accounts())
+    }
+
     fn heads(&self) -> &[Head] {
         &self.heads
+    }
+
+    fn moves(&self, path: &NodePath) -> bool {
+        route::is_object(path)
     }
 }
 
@@ -249,6 +264,44 @@ impl Prisma {
             (Route::Object(resource, base, id), _) => {
                 objects::read(self, actor, resource, base, &id)
             }
+            (route, _) => self.operation(appliance, head, actor, (route, body)).await,
+        }
+    }
+
+    /// What is about whole heads: pushes, jobs, versions.
+    async fn operation(
+        &self,
+        appliance: &Appliance,
+        head: &Parts,
+        actor: &Actor,
+        (route, body): (Route, RequestBody),
+    ) -> Result<Answer, Refusal> {
+        // A job whose time has come is done before anything is said of what it changes.
+        jobs::settle(self, appliance).await?;
+        match route {
+            Route::Push => {
+                expect_writer(actor)?;
+                let body = self.body(appliance, head, body).await?;
+                jobs::push(self, appliance, actor, &body).await
+            }
+            Route::Candidate => {
+                expect_writer(actor)?;
+                push::revert(self, appliance, actor).await
+            }
+            Route::Load => {
+                expect_writer(actor)?;
+                let body = self.body(appliance, head, body).await?;
+                push::load(self, appliance, actor, &body).await
+            }
+            Route::Versions(base) => Ok(versions::list(&appliance.engine, actor, base)),
+            Route::Version(number, _) => versions::one(&appliance.engine, actor, &number),
+            Route::Running => Ok(versions::running(&appliance.engine, actor)),
+            Route::Jobs => {
+                let base = route::Base::Current;
+                let asked = container::asked(&actor.tenant, head.uri.query(), base)?;
+                jobs::list(self, appliance, actor, &asked).await
+            }
+            Route::Job(id) => jobs::one(self, appliance, actor, &id).await,
             _ => Err(route::missing()),
         }
     }

@@ -28,7 +28,6 @@ pub(super) enum Refusal {
     /// Another version of the API.
     VersionNotSupported,
     /// A push that would change nothing.
-    #[allow(dead_code, reason = "for pushes")]
     NothingToPush,
 }
 

@@ -64,7 +64,6 @@ pub(super) const RESOURCES: [Resource; 13] = [
 ];
 
 /// Whether a node is an object of the configuration, and not a job or a version.
-#[allow(dead_code, reason = "for pushes")]
 pub(super) fn is_object(path: &NodePath) -> bool {
     let first = path.segments().first();
     first.is_some_and(|first| RESOURCES.iter().any(|kind| kind.collection == first.as_str()))
@@ -228,13 +227,11 @@ pub(super) fn missing() -> Refusal {
 }
 
 /// The jobs, on the candidate.
-#[allow(dead_code, reason = "for pushes")]
 pub(super) fn jobs() -> &'static NodePath {
     node_path!("/jobs")
 }
 
 /// What was pushed, on the running head.
-#[allow(dead_code, reason = "for pushes")]
 pub(super) fn versions() -> &'static NodePath {
     node_path!("/versions")
 }

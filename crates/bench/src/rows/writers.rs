@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::Barrier;
 use std::time::Duration;
 
-use transaction_engine::{Engine, Mode};
+use config_tree::NodePath;
+use serde_json::Value;
+use transaction_engine::{Edit, Engine, Mode, Session};
 
 use super::Setting;
 use crate::appliance::{Setup, THINGS, catalog, fill, member, path, thing};
@@ -29,16 +31,21 @@ pub fn measure(setting: &Setting) -> Outcome<Report> {
     let setup = Setup { mode: Mode::Concurrent, ..Setup::bench()? };
     let engine = Arc::new(setup.durable(&data)?);
     let [mut one, mut many, mut ratios, mut shares] = <[Vec<f64>; 4]>::default();
+    let [mut requests, mut request_ratios] = <[Vec<f64>; 2]>::default();
     for round in 0..=setting.rounds() {
         // No commit finds its object as it wants it: each is a revision.
-        let turn = round * 20_000;
-        let (alone, _) = run(&engine, 1, setting.round(), turn)?;
-        let (together, share) = run(&engine, WRITERS, setting.round(), turn + 10_000)?;
+        let turn = round * 30_000;
+        let (alone, _) = run(&engine, 1, setting.round(), turn, session_commit)?;
+        let (together, share) =
+            run(&engine, WRITERS, setting.round(), turn + 10_000, session_commit)?;
+        let (autocommits, _) = run(&engine, WRITERS, setting.round(), turn + 20_000, autocommit)?;
         if round > 0 {
             one.push(alone);
             many.push(together);
             ratios.push(together / alone);
             shares.push(share);
+            requests.push(autocommits);
+            request_ratios.push(autocommits / together);
         }
     }
     engine.shutdown();
@@ -54,6 +61,16 @@ pub fn measure(setting: &Setting) -> Outcome<Report> {
             )
             .ratio(median(&ratios))
             .goal(Goal::AtLeast(3.0)),
+            // 2,000 a second where sessions reach 6,000.
+            Row::against(
+                PART,
+                "autocommits/s, disjoint objects",
+                figure(&requests),
+                "commits of sessions",
+                figure(&many),
+            )
+            .ratio(median(&request_ratios))
+            .goal(Goal::AtLeast(0.33)),
             Row::alone(PART, "syncs a commit", Figure::new(median(&shares), ""))
                 .goal(Goal::AtMost(0.999)),
         ],
@@ -61,8 +78,40 @@ pub fn measure(setting: &Setting) -> Outcome<Report> {
     })
 }
 
+/// Makes one commit of an object.
+type Commit = fn(&Engine, &Arc<Session>, &NodePath, Value) -> Outcome<()>;
+
+fn session_commit(
+    engine: &Engine,
+    session: &Arc<Session>,
+    place: &NodePath,
+    body: Value,
+) -> Outcome<()> {
+    put(engine, session, place, body)?;
+    engine.transaction_commit(session, None)?;
+    Ok(())
+}
+
+fn autocommit(
+    engine: &Engine,
+    session: &Arc<Session>,
+    place: &NodePath,
+    body: Value,
+) -> Outcome<()> {
+    let place = place.clone();
+    let change = move |edit: &mut Edit<'_>| edit.node_put(&place, body.clone());
+    engine.autocommit(session.user(), None, change)?;
+    Ok(())
+}
+
 // Commits in a second, and syncs a commit.
-fn run(engine: &Arc<Engine>, writers: usize, time: Duration, turn: usize) -> Outcome<(f64, f64)> {
+fn run(
+    engine: &Arc<Engine>,
+    writers: usize,
+    time: Duration,
+    turn: usize,
+    commit: Commit,
+) -> Outcome<(f64, f64)> {
     let barrier = Arc::new(Barrier::new(writers + 1));
     let threads: Vec<_> = (0..writers)
         .map(|writer| {
@@ -74,8 +123,7 @@ fn run(engine: &Arc<Engine>, writers: usize, time: Duration, turn: usize) -> Out
                 let end = now() + time;
                 let mut commits = 0;
                 while now() < end {
-                    put(&engine, &session, &place, thing(writer, turn + commits))?;
-                    engine.transaction_commit(&session, None)?;
+                    commit(&engine, &session, &place, thing(writer, turn + commits))?;
                     commits += 1;
                 }
                 engine.session_end(&session);

@@ -258,3 +258,58 @@ fn more_requests_at_once_than_allowed_are_refused() {
         }
     }
 }
+
+/// What the process holds, in KiB.
+fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Many streams that ask for one listing and read none of it cost one listing, not one each.
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_that_do_not_read_share_what_waits_for_them() {
+    const LISTS: &str = "/api/configuration/policies/userlists";
+    const CONNECTIONS: usize = 4;
+    const STREAMS: usize = 60;
+    let server = Server::builder().https().start();
+    let note = "x".repeat(4_000);
+    let mut admin = server.admin();
+    admin.open().expect(200);
+    for number in 0..250 {
+        let list = json!({ "name": format!("list {number}"), "note": note });
+        admin.post(LISTS, &list).expect(201);
+    }
+    admin.commit().expect(200);
+    let size = admin.get(LISTS).expect(200).body.len() as u64 / 1024;
+    assert!(size > 900, "{size} KiB");
+    let cookie = format!("session_id={}", admin.cookie("session_id").unwrap());
+    let before = resident(server.pid());
+
+    let mut waiting = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let socket = tokio::net::TcpStream::connect(place(&server)).await.unwrap();
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let stream = TlsConnector::from(config(&server)).connect(name, socket).await.unwrap();
+        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+            .initial_stream_window_size(1)
+            .handshake::<_, Full<Bytes>>(TokioIo::new(stream))
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        for _ in 0..STREAMS {
+            let request =
+                Request::get(format!("{}{LISTS}", server.url())).header("cookie", &cookie);
+            let mut sender = sender.clone();
+            sender.ready().await.unwrap();
+            let answer = sender.send_request(request.body(Full::default()).unwrap());
+            let answer = tokio::time::timeout(PATIENCE, answer).await.expect("in time").unwrap();
+            assert_eq!(answer.status(), StatusCode::OK);
+            waiting.push(answer);
+        }
+    }
+    let grown = resident(server.pid()).saturating_sub(before);
+    assert!(grown < 24 * size, "{grown} KiB for {} answers of {size} KiB", waiting.len());
+    // Others get theirs meanwhile.
+    assert_eq!(server.admin().get(LISTS).expect(200).body.len() as u64 / 1024, size);
+}

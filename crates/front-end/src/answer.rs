@@ -59,6 +59,13 @@ impl Answer {
             .header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
     }
 
+    /// JSON text as [`Answer::text`], of which the first part is shared with other answers.
+    pub(crate) fn shared_text(status: StatusCode, shared: Bytes, own: Vec<u8>) -> Self {
+        let mut answer = Self::text(status, Bytes::new());
+        *answer.response.body_mut() = AnswerBody::parts(shared, own.into());
+        answer
+    }
+
     /// The same document again, with the headers that were kept of it.
     pub(crate) fn again(headers: &KeptHeaders, body: impl Into<Bytes>) -> Self {
         let mut response = Response::new(AnswerBody::from(body));

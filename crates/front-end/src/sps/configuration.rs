@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use config_tree::{Body, Key, NodePath};
+use config_tree::{Body, Key, NodePath, Tree};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, header};
 use serde_json::{Value, json};
-use transaction_engine::{Operation, View};
+use transaction_engine::{Operation, Revision, View};
 
 use super::decode::{element_unwrapped_for, unwrapped, unwrapped_for};
 use super::document::{self, Unfinished};
 use super::read_cache::CachedDocument;
-use super::{Call, Sps, find_login};
+use super::{Call, Sps, find_login, shared_documents};
 use crate::answer::Answer;
 use crate::appliance::Appliance;
 use crate::caller::Access;
@@ -56,7 +56,14 @@ impl Call<'_> {
         self.expect_method(allow)?;
         let answer = match self.head.method {
             Method::OPTIONS => self.options(allow),
-            Method::GET | Method::HEAD => return self.node_get(&view, path, allow),
+            Method::GET | Method::HEAD => {
+                return match &view {
+                    View::Running(running) if is_large(&running.tree, path) => {
+                        self.large_get(running, path, allow)
+                    }
+                    _ => self.node_get(&view, path, allow),
+                };
+            }
             // Apart, so that a read does not pay for what a change keeps while it waits.
             _ => Box::pin(self.node_change(path, &view, body)).await?,
         };
@@ -88,6 +95,26 @@ impl Call<'_> {
             let (asked, path) = (asked.into(), path.clone());
             self.sps.cache.put(CachedDocument { revision, asked, path, text, headers });
         }
+        Ok(answer.unless_known(&self.head.headers))
+    }
+
+    // A document that waits for its reader is shared with others who read the same.
+    fn large_get(
+        &self,
+        running: &Revision,
+        path: &NodePath,
+        allow: Methods,
+    ) -> Result<Answer, Failure> {
+        let catalog = self.appliance.engine.catalog();
+        let make = || {
+            let (document, tag) = document::node(catalog, &running.tree, path)?;
+            Some((document.into_text(), tag))
+        };
+        let document = self.sps.shared.get(running.number, path, make);
+        let document = document.ok_or(Failure::NotFound(Place::Request))?;
+        let end = Unfinished::end(self.remaining_seconds());
+        let answer = Answer::shared_text(StatusCode::OK, document.bytes(), end);
+        let answer = answer.tagged(document.tag.value()).allow(allow);
         Ok(answer.unless_known(&self.head.headers))
     }
 
@@ -223,6 +250,11 @@ impl Call<'_> {
             .and_if(allows(Operation::Replace), Methods::PUT)
             .and_if(allows(Operation::Delete), Methods::DELETE)
     }
+}
+
+// Whether the document of a node is worth sharing.
+fn is_large(tree: &Tree, path: &NodePath) -> bool {
+    tree.child_count(path) >= shared_documents::LEAST_MEMBERS
 }
 
 // The keys of a collection as `@order` shows them, and the tag of that.

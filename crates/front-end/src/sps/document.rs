@@ -34,6 +34,17 @@ impl Unfinished {
         text
     }
 
+    /// What there is.
+    pub(crate) fn into_text(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// What follows it.
+    pub(crate) fn end(remaining_seconds: u64) -> Vec<u8> {
+        let mut digits = itoa::Buffer::new();
+        [digits.format(remaining_seconds).as_bytes(), END].concat()
+    }
+
     /// The same of a text that is kept.
     pub(crate) fn finish_kept(text: &[u8], remaining_seconds: u64) -> Vec<u8> {
         let mut digits = itoa::Buffer::new();

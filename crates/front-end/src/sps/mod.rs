@@ -20,6 +20,7 @@ mod paths;
 mod read_cache;
 pub(crate) mod route;
 mod self_configuration;
+mod shared_documents;
 mod transaction;
 
 use std::sync::Arc;
@@ -50,6 +51,7 @@ use factory::FactoryGenerator;
 use read_cache::ReadCache;
 use route::{Route, RouteError};
 use self_configuration::SelfConfiguration;
+use shared_documents::SharedDocuments;
 
 /// How to log in, as the end of a sentence.
 const HOW_TO_LOG_IN: &str = "GET /api/authentication";
@@ -73,6 +75,7 @@ pub(crate) struct Sps {
     settings: SpsSettings,
     catalog: Arc<Catalog>,
     cache: ReadCache,
+    shared: SharedDocuments,
     shows: Arc<SpsPresentation>,
 }
 
@@ -164,7 +167,8 @@ impl Plan for SpsPlan {
         let Self { settings, catalog, accounts, .. } = *self;
         accounts.watch_over(logins);
         let shows = Arc::new(SpsPresentation { catalog: Arc::clone(&catalog) });
-        Box::new(Sps { settings, catalog, cache: ReadCache::new(), shows })
+        let (cache, shared) = (ReadCache::new(), SharedDocuments::default());
+        Box::new(Sps { settings, catalog, cache, shared, shows })
     }
 }
 

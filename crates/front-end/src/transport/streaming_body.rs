@@ -34,6 +34,8 @@ pub struct AnswerBody(Source);
 #[derive(Debug)]
 enum Source {
     Whole(Full<Bytes>),
+    // The rest of them, the first to be sent at the end.
+    Parts(Vec<Bytes>),
     Stream(Box<Stream>),
 }
 
@@ -53,6 +55,11 @@ pub struct Pieces {
 }
 
 impl AnswerBody {
+    /// Two pieces that are in memory, of which the first may be shared with other answers.
+    pub(crate) fn parts(first: Bytes, second: Bytes) -> Self {
+        Self(Source::Parts(vec![second, first]))
+    }
+
     /// A stream of pieces, and what feeds it.
     #[must_use]
     pub fn stream() -> (Pieces, Self) {
@@ -118,6 +125,7 @@ impl Body for AnswerBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match &mut self.0 {
             Source::Whole(body) => Pin::new(body).poll_frame(context),
+            Source::Parts(parts) => Poll::Ready(parts.pop().map(|part| Ok(Frame::data(part)))),
             Source::Stream(stream) => {
                 stream.poll(context).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
             }
@@ -127,6 +135,7 @@ impl Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Source::Whole(body) => body.is_end_stream(),
+            Source::Parts(parts) => parts.is_empty(),
             Source::Stream(_) => false,
         }
     }
@@ -134,6 +143,9 @@ impl Body for AnswerBody {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Source::Whole(body) => body.size_hint(),
+            Source::Parts(parts) => {
+                SizeHint::with_exact(parts.iter().map(|part| part.len() as u64).sum())
+            }
             Source::Stream(_) => SizeHint::default(),
         }
     }

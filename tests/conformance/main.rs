@@ -17,7 +17,7 @@ use support::conformance::{appliance, run, run_with};
 use support::{Server, ServerBuilder};
 
 /// Every directory that a test below plays.
-const PLAYED: [&str; 16] = [
+const PLAYED: [&str; 17] = [
     "change-opens",
     "ds-server-profile",
     "errors",
@@ -28,6 +28,7 @@ const PLAYED: [&str; 16] = [
     "mail-server-by-name",
     "mail-starttls",
     "mail-starttls-certificates",
+    "prisma-profile",
     "safeguard-ps",
     "secrets",
     "snmp-folder",
@@ -195,4 +196,9 @@ fn change_opens() {
 #[test]
 fn ds_server_profile() {
     play("ds-server-profile");
+}
+
+#[test]
+fn prisma_profile() {
+    play("prisma-profile");
 }

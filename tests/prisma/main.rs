@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod drivers;
 mod errors;
 mod objects;
 mod pushes;

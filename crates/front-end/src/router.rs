@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::appliance::Appliance;
-use crate::dialect::{Blueprint, Ground};
+use crate::dialect::{Blueprint, Ground, Waiting};
 use crate::ds_server::{self, DsServerSettings};
 use crate::failure::{At, Failure};
 use crate::http_path;
@@ -73,12 +73,13 @@ impl Router {
         Self { appliance }
     }
 
-    async fn answer(&self, request: &Request, body: RequestBody) -> Outcome {
+    // The dialect's future is boxed already, and polled as it is.
+    fn answer<'a>(&'a self, request: &'a Request, body: RequestBody) -> Waiting<'a, Outcome> {
         let appliance = &*self.appliance;
         let mut segments = request.head.uri.path().split('/');
         match segments.find(|segment| !segment.is_empty()) {
-            Some("boxwood") => own_api::handle(appliance, request, body).await,
-            _ => appliance.dialect.answer(appliance, request, body).await,
+            Some("boxwood") => Box::pin(own_api::handle(appliance, request, body)),
+            _ => appliance.dialect.answer(appliance, request, body),
         }
     }
 
@@ -105,8 +106,7 @@ impl Handler for Router {
         });
         let mut outcome = match at_once {
             Some(outcome) => outcome,
-            // Boxed to keep the future of a request that need not wait small.
-            None => Box::pin(self.answer(request, body).instrument(span)).await,
+            None => self.answer(request, body).instrument(span).await,
         };
         line.complete(&outcome);
         outcome.answer.stamp(id, || appliance.engine.running_number().get());

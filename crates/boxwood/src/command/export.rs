@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use front_end::transfer::{self, Omission};
+use front_end::transfer::{self, SecretHandling};
 use transaction_engine::private_file;
 
 use super::remote::{self, Remote};
@@ -15,7 +15,7 @@ use crate::cli::ExportFlags;
 /// # Errors
 /// It cannot be read, or the document cannot be written.
 pub fn run(flags: &ExportFlags, environment: Environment) -> Result<(), CommandError> {
-    let secrets = Omission::parse(&flags.secrets).unwrap_or(Omission::Omitted);
+    let secrets = SecretHandling::parse(&flags.secrets).unwrap_or(SecretHandling::Omitted);
     let text = match &flags.remote.url {
         Some(url) => {
             let password = remote::password(&environment)?;

@@ -16,13 +16,13 @@ use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::query::Query;
 use crate::request::expect_json_type;
-use crate::transfer::{self, Document, Omission, Outcome, Refusal};
+use crate::transfer::{self, Document, Outcome, Refusal, SecretHandling};
 use crate::transport::RequestBody;
 
 /// The committed configuration as a document.
 pub(super) async fn export(appliance: &Appliance, head: &Parts) -> Result<Answer, Failure> {
     let query = Query::read(head.uri.query(), &["secrets"])?;
-    let secrets = Omission::parse(query.get("secrets").unwrap_or("sealed"))
+    let secrets = SecretHandling::parse(query.get("secrets").unwrap_or("sealed"))
         .ok_or_else(|| Failure::malformed("`secrets` must be sealed or omit", ""))?;
     let (catalog, running) = (Arc::clone(appliance.engine.catalog()), appliance.engine.running());
     // As long as the tree is large: not on a thread that others wait for.

@@ -10,7 +10,8 @@ const WRAPPER: [&str; 3] = ["body", "key", "meta"];
 /// The body for a node, out of the wrapper in which an answer shows it; anything else as it is.
 /// Where the schema itself has a member of such a name, there is no wrapper.
 pub(super) fn unwrapped_for(catalog: &Catalog, path: &NodePath, value: Value) -> Value {
-    if WRAPPER.iter().any(|name| catalog.names_member(path, name)) {
+    // The catalog is asked only where there is something to ask.
+    if !is_wrapped(&value) || WRAPPER.iter().any(|name| catalog.names_member(path, name)) {
         return value;
     }
     unwrapped(value)
@@ -18,7 +19,7 @@ pub(super) fn unwrapped_for(catalog: &Catalog, path: &NodePath, value: Value) ->
 
 /// The same for an element that is added to a list.
 pub(super) fn element_unwrapped_for(catalog: &Catalog, path: &NodePath, value: Value) -> Value {
-    if WRAPPER.iter().any(|name| catalog.element_names_member(path, name)) {
+    if !is_wrapped(&value) || WRAPPER.iter().any(|name| catalog.element_names_member(path, name)) {
         return value;
     }
     unwrapped(value)
@@ -27,14 +28,16 @@ pub(super) fn element_unwrapped_for(catalog: &Catalog, path: &NodePath, value: V
 /// The body in the wrapper, with `key` and `meta` or without; anything else as it is.
 pub(super) fn unwrapped(value: Value) -> Value {
     match value {
-        Value::Object(mut members)
-            if members.contains_key("body")
-                && members.keys().all(|name| WRAPPER.contains(&name.as_str())) =>
-        {
-            members.remove("body").unwrap_or_default()
-        }
+        wrapped if !is_wrapped(&wrapped) => wrapped,
+        Value::Object(mut members) => members.remove("body").unwrap_or_default(),
         other => other,
     }
+}
+
+fn is_wrapped(value: &Value) -> bool {
+    value.as_object().is_some_and(|members| {
+        members.contains_key("body") && members.keys().all(|name| WRAPPER.contains(&name.as_str()))
+    })
 }
 
 #[cfg(test)]

@@ -17,14 +17,14 @@ pub const FORMAT: &str = "boxwood-configuration/1";
 
 /// What becomes of secrets in a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Omission {
+pub enum SecretHandling {
     /// They stay as they are stored: who has the secret key can open them.
     Sealed,
     /// They are left out.
     Omitted,
 }
 
-impl Omission {
+impl SecretHandling {
     /// Reads what people write: `sealed` or `omit`.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
@@ -50,7 +50,7 @@ pub fn export(
     catalog: &Catalog,
     number: RevisionNumber,
     tree: &Tree,
-    secrets: Omission,
+    secrets: SecretHandling,
 ) -> Vec<u8> {
     let head = [
         ("format", json!(FORMAT)),
@@ -72,11 +72,17 @@ pub fn export(
     text.into_bytes()
 }
 
-fn node(catalog: &Catalog, path: &NodePath, body: &Body, secrets: Omission, text: &mut String) {
+fn node(
+    catalog: &Catalog,
+    path: &NodePath,
+    body: &Body,
+    secrets: SecretHandling,
+    text: &mut String,
+) {
     text.push_str(&format!("{{\"path\": {}, \"body\": ", json!(path.to_string())));
     let omitted = match secrets {
-        Omission::Sealed => Vec::new(),
-        Omission::Omitted => catalog.secrets(path, &body.value()),
+        SecretHandling::Sealed => Vec::new(),
+        SecretHandling::Omitted => catalog.secrets(path, &body.value()),
     };
     if omitted.is_empty() {
         text.push_str(body.text());
@@ -176,7 +182,10 @@ impl<'t> Document<'t> {
             return Err(DocumentError::Format);
         }
         let whole: Whole<'t> = serde_json::from_slice(text).map_err(|error| form(&error))?;
-        if ![Omission::Sealed, Omission::Omitted].iter().any(|o| o.word() == whole.secrets) {
+        if ![SecretHandling::Sealed, SecretHandling::Omitted]
+            .iter()
+            .any(|o| o.word() == whole.secrets)
+        {
             return Err(DocumentError::Secrets);
         }
         let Whole { appliance, config_hash, nodes, .. } = whole;

@@ -15,7 +15,7 @@ mod document;
 mod plan;
 
 pub use difference::{Difference, Kind};
-pub use document::{Document, DocumentError, FORMAT, Omission, export};
+pub use document::{Document, DocumentError, FORMAT, SecretHandling, export};
 pub use plan::{MESSAGE, Outcome, Reached, Refusal, import, rehearse};
 
 /// 32 hexadecimal digits that change with the committed configuration, as SPS shows them.

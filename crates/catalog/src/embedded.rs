@@ -19,7 +19,7 @@ pub(crate) const EXAMPLE: Files = &[
 type Files = &'static [(&'static str, &'static str)];
 
 /// The names of all built-in catalogs.
-pub(crate) const NAMES: &[&str] = &["sps-6.2", "sps-7.0", "ds-server", "prisma-access"];
+pub(crate) const NAMES: &[&str] = &["sps-6.2", "sps-7.0", "ds-server", "prisma-access", "advalidation"];
 
 /// Each built-in catalog with its files.
 pub(crate) const CATALOGS: &[(&str, Files)] = &[
@@ -27,6 +27,7 @@ pub(crate) const CATALOGS: &[(&str, Files)] = &[
     ("sps-7.0", SPS_7_0),
     ("ds-server", DS_SERVER),
     ("prisma-access", PRISMA_ACCESS),
+    ("advalidation", ADVALIDATION),
 ];
 
 const DS_SERVER: Files = files!["ds-server":
@@ -53,6 +54,12 @@ const PRISMA_ACCESS: Files = files!["prisma-access":
     "service-accounts.yaml",
     "tacacs-server-profiles.yaml",
     "versions.yaml",
+];
+
+const ADVALIDATION: Files = files!["advalidation":
+    "catalog.yaml",
+    "connection-profile-rules.yaml",
+    "connection-profiles.yaml",
 ];
 
 const SPS_6_2: Files = files!["sps-6.2":

@@ -65,12 +65,28 @@ pub(crate) enum Failure {
         /// The place in the body, a JSON Pointer.
         pointer: String,
     },
+    /// Parameters of the query that are not what the resource takes, by dialects that name them.
+    Query(Vec<Parameter>),
     /// The state is not the one that the caller's condition names.
     PreconditionFailed(Place),
+    /// More requests than the API takes from one address.
+    Limited {
+        /// When to try again.
+        retry_seconds: u32,
+    },
     /// The engine refused a verb.
     Engine(EngineError),
     /// A fault of ours. The log says more.
     Internal,
+}
+
+/// A parameter of the query that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Parameter {
+    /// Its name, one that the resource knows.
+    pub(crate) name: &'static str,
+    /// What to send instead.
+    pub(crate) message: String,
 }
 
 /// What a failure is about.
@@ -143,6 +159,13 @@ impl Failure {
             Self::BodyMissing(message)
             | Self::BodyInvalid(message)
             | Self::Malformed { message, .. } => message.clone(),
+            Self::Query(parameters) => {
+                let all: Vec<_> = parameters.iter().map(|one| one.message.as_str()).collect();
+                all.join("; ")
+            }
+            Self::Limited { retry_seconds } => {
+                format!("Too many requests from this address; try again in {retry_seconds} seconds")
+            }
             Self::PreconditionFailed(place) => {
                 let path = at.href(place, shows);
                 format!("{path} is not what If-Match names; read it again and repeat")
@@ -164,6 +187,13 @@ impl Failure {
             }
             Self::Malformed { message, pointer } => {
                 json!({ "errors": [{ "message": message, "pointer": pointer }] })
+            }
+            Self::Query(parameters) => {
+                let error = |one: &Parameter| {
+                    let Parameter { name, message } = one;
+                    json!({ "message": message, "parameter": name })
+                };
+                json!({ "errors": parameters.iter().map(error).collect::<Vec<_>>() })
             }
             Self::Engine(error) => engine_details(error, at, shows),
             _ => json!({}),

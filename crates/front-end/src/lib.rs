@@ -9,6 +9,7 @@
 //! imports a dialect. What is deliberately absent: no handler touches the store, checks a schema or
 //! decides whether a transaction may be opened.
 
+mod advalidation;
 mod answer;
 mod appliance;
 mod authorship;
@@ -31,6 +32,7 @@ mod methods;
 pub mod metrics;
 mod outcome;
 mod own_api;
+mod paging;
 pub mod password;
 mod presentation;
 mod prisma;
@@ -45,6 +47,7 @@ pub mod throttle;
 pub mod transfer;
 pub mod transport;
 
+pub use advalidation::AdvalidationSettings;
 pub use appliance::{Administrator, Appliance, Process, ProcessOptions};
 pub use dialect::{Blueprint, Ground, Head};
 pub use ds_server::DsServerSettings;

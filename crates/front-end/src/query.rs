@@ -8,12 +8,17 @@ use crate::http_path::decode_any;
 /// The names and values of a query or a form, in their order; `None` where they cannot be decoded.
 /// A plus sign is a space, as forms have it (WHATWG URL, application/x-www-form-urlencoded).
 pub(crate) fn pairs(text: &str) -> Option<Vec<(Cow<'_, str>, Cow<'_, str>)>> {
-    let pairs = text.split('&').filter(|pair| !pair.is_empty());
-    let decoded = pairs.map(|pair| {
+    parameters(text).map(|(name, value)| name.zip(value)).collect()
+}
+
+/// The same one by one, with `None` in the place of each name or value that cannot be decoded.
+pub(crate) fn parameters(
+    text: &str,
+) -> impl Iterator<Item = (Option<Cow<'_, str>>, Option<Cow<'_, str>>)> {
+    text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        form_decode(name).zip(form_decode(value))
-    });
-    decoded.collect()
+        (form_decode(name), form_decode(value))
+    })
 }
 
 fn form_decode(text: &str) -> Option<Cow<'_, str>> {

@@ -11,6 +11,7 @@ use hyper::{Method, Response, header};
 use tokio::time::Instant;
 use tracing::Instrument;
 
+use crate::advalidation::{self, AdvalidationSettings};
 use crate::appliance::Appliance;
 use crate::dialect::{Blueprint, Ground, Waiting};
 use crate::ds_server::{self, DsServerSettings};
@@ -28,6 +29,8 @@ use crate::transport::{AnswerBody, Handler, Peer, Request, RequestBody, check_he
 pub struct DialectSettings {
     /// Of the dialect `prisma`.
     pub prisma: PrismaSettings,
+    /// Of the dialect `advalidation`.
+    pub advalidation: AdvalidationSettings,
     /// Of the dialect `sps`.
     pub sps: SpsSettings,
     /// Of the dialect `ds-server`.
@@ -43,7 +46,7 @@ pub struct UnknownDialect {
 }
 
 /// The dialects that are built in.
-pub const DIALECTS: [&str; 3] = ["sps", "ds-server", "prisma"];
+pub const DIALECTS: [&str; 4] = ["sps", "ds-server", "prisma", "advalidation"];
 
 /// The dialect that a catalog names, before the engine exists.
 ///
@@ -52,6 +55,7 @@ pub const DIALECTS: [&str; 3] = ["sps", "ds-server", "prisma"];
 pub fn blueprint(ground: Ground, settings: DialectSettings) -> Result<Blueprint, UnknownDialect> {
     match ground.catalog.dialect() {
         "prisma" => Ok(Blueprint(prisma::plan(ground, settings.prisma))),
+        "advalidation" => Ok(Blueprint(advalidation::plan(ground, settings.advalidation))),
         "sps" => Ok(Blueprint(sps::plan(ground, settings.sps))),
         "ds-server" => Ok(Blueprint(ds_server::plan(ground, settings.ds_server))),
         other => {

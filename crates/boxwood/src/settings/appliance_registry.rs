@@ -131,6 +131,46 @@ pub static APPLIANCE_REGISTRY: &[ApplianceSetting] = &[
             put: |own, time| own.dialect.prisma.job_time = time,
         },
     },
+    ApplianceSetting {
+        dialect: Some("advalidation"),
+        key: "rate_limit",
+        default: Preset::Same("false"),
+        about: "Whether an address is limited to 15 requests at once and one more each second.",
+        takes: Takes::Switch(|own, value| own.dialect.advalidation.rate_limit = value),
+    },
+    ApplianceSetting {
+        dialect: Some("advalidation"),
+        key: "create_status",
+        default: Preset::Same("201"),
+        about: "The HTTP status of the answer to a successful POST.",
+        takes: Takes::Count {
+            from: 200,
+            to: 202,
+            put: |own, n| own.dialect.advalidation.create_status = status(n),
+        },
+    },
+    ApplianceSetting {
+        dialect: Some("advalidation"),
+        key: "update_status",
+        default: Preset::Same("200"),
+        about: "The HTTP status of the answer to a successful PATCH.",
+        takes: Takes::Count {
+            from: 200,
+            to: 202,
+            put: |own, n| own.dialect.advalidation.update_status = status(n),
+        },
+    },
+    ApplianceSetting {
+        dialect: Some("advalidation"),
+        key: "delete_status",
+        default: Preset::Same("204"),
+        about: "The HTTP status of the answer to a successful DELETE; any but 204 has a body.",
+        takes: Takes::Count {
+            from: 200,
+            to: 204,
+            put: |own, n| own.dialect.advalidation.delete_status = status(n),
+        },
+    },
 ];
 
 /// When names must mean something, by the words of the setting.
@@ -148,6 +188,11 @@ fn base_path(text: &str) -> Result<String, String> {
         return Ok(path.to_owned());
     }
     Err("it is not a plain path".to_owned())
+}
+
+// The bounds of the setting keep it in range.
+fn status(number: u64) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
 }
 
 /// The settings with that key: one, or one of each of several dialects.

@@ -77,7 +77,8 @@ fn standing(failure: &Failure) -> (StatusCode, &'static str) {
         Failure::Body(_) | Failure::BodyMissing(_) | Failure::BodyInvalid(_) => {
             (400, "InvalidRequestBody")
         }
-        Failure::Malformed { .. } => (400, "SyntacticError"),
+        Failure::Malformed { .. } | Failure::Query(_) => (400, "SyntacticError"),
+        Failure::Limited { .. } => (429, "TooManyRequests"),
         Failure::PreconditionFailed(_) => (412, "PreconditionFailed"),
         Failure::Engine(error) => engine_standing(error),
         Failure::Internal => (500, "InternalError"),

@@ -85,7 +85,10 @@ fn standing(failure: &Failure) -> (StatusCode, &'static str) {
         Failure::BodyMissing(_) | Failure::BodyInvalid(_) => {
             (StatusCode::BAD_REQUEST, "InvalidRequestBody")
         }
-        Failure::Malformed { .. } => (StatusCode::BAD_REQUEST, "SyntacticError"),
+        Failure::Malformed { .. } | Failure::Query(_) => {
+            (StatusCode::BAD_REQUEST, "SyntacticError")
+        }
+        Failure::Limited { .. } => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequests"),
         Failure::PreconditionFailed(_) => (StatusCode::PRECONDITION_FAILED, "PreconditionFailed"),
         Failure::Engine(error) => engine_standing(error),
         Failure::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),

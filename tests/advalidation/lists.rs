@@ -20,6 +20,7 @@ fn a_list_has_pages() {
         ("?perPage=10", 10, 1, 3, Some(0)),
         ("?limit=7&page=5", 2, 5, 5, Some(28)),
         ("?limit=100", 30, 1, 1, Some(0)),
+        ("?limit=1000000000000", 30, 1, 1, Some(0)),
         ("?page=9", 0, 9, 2, None),
         ("?page=18446744073709551615", 0, 18_446_744_073_709_551_615_u64, 2, None),
     ] {
@@ -48,10 +49,36 @@ fn bad_parameters_are_named() {
             assert_eq!(blamed(&answer), [name], "{name}={value}");
         }
     }
+    for (query, name) in
+        [("page=1&page=1", "page"), ("limit=1&limit=1", "limit"), ("limit=1&perPage=1", "perPage")]
+    {
+        assert_eq!(blamed(&admin.get(&format!("{PROFILES}?{query}"))), [name]);
+    }
+    let both = blamed(&admin.get(&format!("{PROFILES}?page=x&perPage=y")));
+    assert_eq!(both, ["page", "perPage"]);
     for query in ["?other=x", "?", "?&", "?=", "?a=+&a=%20", "?page=1&other"] {
         let list = admin.get(&format!("{PROFILES}{query}")).expect(200);
         assert_eq!(list.at("/data"), Value::Array(Vec::new()));
     }
     // `%70age` is `page`.
     assert_eq!(blamed(&admin.get(&format!("{PROFILES}?%70age=x"))), ["page"]);
+}
+
+// Input: a profile with eleven rules, one without; the ids have one digit and two.
+// Output: the rules of the profile alone, by their numbers, in pages.
+#[test]
+fn the_rules_of_a_profile_have_pages_too() {
+    let (_server, mut admin) = started();
+    let [one, other] = [(); 2].map(|()| create(&mut admin, PROFILES, &strict()));
+    let rules = format!("{one}/rules");
+    let rule = json!({"action": "pass", "type": "custom", "customName": "x"});
+    create(&mut admin, &format!("{other}/rules"), &rule);
+    let made: Vec<u64> = (0..11).map(|_| id_of(&create(&mut admin, &rules, &rule))).collect();
+    let list = admin.get(&format!("{rules}?limit=4&page=3")).expect(200);
+    let numbers = json!({"count": 3, "totalCount": 11, "page": 3, "totalPages": 3});
+    assert_eq!(list.at("/meta/pagination"), numbers);
+    let list = admin.get(&rules).expect(200).at("/data");
+    let ids = list.as_array().unwrap().iter().map(|item| item["id"].as_u64().unwrap());
+    assert_eq!(ids.collect::<Vec<_>>(), made);
+    assert_eq!(blamed(&admin.get(&format!("{rules}?limit=0"))), ["limit"]);
 }

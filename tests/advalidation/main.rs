@@ -7,10 +7,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod client;
+mod key;
 mod lists;
 mod profiles;
 mod rate_limit;
 mod rules;
+mod settings;
 
 use serde_json::{Value, json};
 use support::{Client, Response, Server};

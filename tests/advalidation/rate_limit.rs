@@ -8,7 +8,8 @@ use crate::{NAME, PROFILES};
 // proves
 #[test]
 fn a_full_bucket_is_sixteen_requests_too_many() {
-    let server = Server::builder().appliance(NAME).set("appliances.advalidation.rate_limit", true).start();
+    let server =
+        Server::builder().appliance(NAME).set("appliances.advalidation.rate_limit", true).start();
     let mut admin = server.admin();
     // A slow machine refills the bucket between two requests, so that more of them may pass.
     let mut passed = 0;

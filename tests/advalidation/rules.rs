@@ -117,3 +117,49 @@ fn a_deleted_profile_takes_its_rules_along() {
     admin.get(&kept).expect(200);
     assert_eq!(total(&mut admin, PROFILES), 1);
 }
+
+// Input: changes of the type, and null for members that are optional.
+// Output: what belongs to the former type goes with it; null is as good as absent.
+#[test]
+fn a_rule_can_become_one_of_the_other_type() {
+    let (_server, mut admin) = started();
+    let rules = format!("{}/rules", create(&mut admin, PROFILES, &strict()));
+    let rule = create(&mut admin, &rules, &provider());
+    assert_eq!(blamed(&admin.patch(&rule, &json!({"type": "custom"}))), ["customName"]);
+    let both = json!({"type": "custom", "customName": "x", "providerId": 7});
+    assert_eq!(blamed(&admin.patch(&rule, &both)), ["providerId"]);
+    let change = json!({"type": "custom", "customName": "x", "customDescription": "y"});
+    let changed = admin.patch(&rule, &change).expect(200).at("/data");
+    assert_eq!(changed["providerId"], Value::Null);
+    assert_eq!(changed.as_object().unwrap().len(), 8);
+    let cleared = admin.patch(&rule, &json!({"customDescription": null})).expect(200);
+    assert_eq!(cleared.at("/data/customDescription"), Value::Null);
+    assert_eq!(blamed(&admin.patch(&rule, &json!({"customName": null}))), ["customName"]);
+    let mut whole = custom();
+    whole["providerId"] = Value::Null;
+    whole["customDescription"] = Value::Null;
+    create(&mut admin, &rules, &whole);
+}
+
+// Input: rules are added to profiles while these are deleted.
+// Output: each rule is added or finds no profile, and none is left without its profile.
+#[test]
+fn a_rule_is_not_added_to_a_profile_that_goes() {
+    let (server, mut admin) = started();
+    for _ in 0..20 {
+        let profile = create(&mut admin, PROFILES, &strict());
+        let rules = format!("{profile}/rules");
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let status = server.admin().post(&rules, &custom()).status;
+                    assert!([201, 404].contains(&status), "{status}");
+                });
+            }
+            admin.delete(&profile).expect(204);
+        });
+    }
+    let tree = admin.get("/boxwood/v1/export").expect(200).body;
+    let tree = String::from_utf8_lossy(&tree).into_owned();
+    assert!(!tree.contains("Tracker"), "{tree}");
+}

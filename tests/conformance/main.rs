@@ -17,7 +17,8 @@ use support::conformance::{appliance, run, run_with};
 use support::{Server, ServerBuilder};
 
 /// Every directory that a test below plays.
-const PLAYED: [&str; 17] = [
+const PLAYED: [&str; 18] = [
+    "advalidation-profile",
     "change-opens",
     "ds-server-profile",
     "errors",
@@ -193,6 +194,11 @@ fn change_opens() {
 // Input: the vendor's curl sample as it stands but for the host and the password, and the life of
 // the profile that it makes.
 // Output: the bare id; a code and a token for it; nothing left at the end.
+#[test]
+fn advalidation_profile() {
+    play("advalidation-profile");
+}
+
 #[test]
 fn ds_server_profile() {
     play("ds-server-profile");

@@ -19,7 +19,8 @@ pub(crate) const EXAMPLE: Files = &[
 type Files = &'static [(&'static str, &'static str)];
 
 /// The names of all built-in catalogs.
-pub(crate) const NAMES: &[&str] = &["sps-6.2", "sps-7.0", "ds-server", "prisma-access", "advalidation"];
+pub(crate) const NAMES: &[&str] =
+    &["sps-6.2", "sps-7.0", "ds-server", "prisma-access", "advalidation"];
 
 /// Each built-in catalog with its files.
 pub(crate) const CATALOGS: &[(&str, Files)] = &[

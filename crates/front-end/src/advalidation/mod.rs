@@ -148,7 +148,8 @@ fn sent_key(headers: &HeaderMap) -> Result<Option<Zeroizing<String>>, Failure> {
     Ok(Some(Zeroizing::new(text.to_owned())))
 }
 
-/// Who asks Boxwood's own API: by a key, or else by Basic, which is none of this dialect's.
+/// Who asks Boxwood's own API, by a key. A request without one may still have Basic credentials,
+/// which that API checks itself.
 async fn own_api_caller(
     appliance: &Appliance,
     request: &Request,

@@ -29,7 +29,27 @@ struct Api {
     names: fn(&mut Client) -> BTreeSet<String>,
 }
 
-const APIS: [Api; 2] = [
+const APIS: [Api; 3] = [
+    Api {
+        appliance: "advalidation",
+        path: "/v2/connection-profiles",
+        body: |name| json!({"name": name, "withoutCookiesAction": "pass", "withCookiesAction": "fail"}),
+        created: 201,
+        taken: None,
+        names: |client| {
+            let mut names = BTreeSet::new();
+            for page in 1.. {
+                let path = format!("/v2/connection-profiles?limit=100&page={page}");
+                let list = client.get(&path).expect(200).at("/data");
+                let before = names.len();
+                names.extend(list.as_array().unwrap().iter().map(|one| text(&one["name"])));
+                if names.len() == before {
+                    break;
+                }
+            }
+            names
+        },
+    },
     Api {
         appliance: "ds-server",
         path: "/admin/securityprofiles",

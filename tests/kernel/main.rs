@@ -156,3 +156,41 @@ fn a_kill_loses_nothing_that_was_acknowledged() {
         }
     }
 }
+
+/// Rules refer to their profile and go with it: however the two races end, none is left without.
+#[test]
+fn a_deletion_racing_with_a_new_reference_leaves_nothing_dangling() {
+    const PROFILES: &str = "/v2/connection-profiles";
+    let server = Server::dev_of(&["advalidation"]);
+    let mut admin = server.admin();
+    let mut kept = 0;
+    for round in 0..30 {
+        let profile = json!({
+            "name": format!("{round}"), "withoutCookiesAction": "pass", "withCookiesAction": "fail",
+        });
+        let id = admin.post(PROFILES, &profile).expect(201).at("/data/id");
+        let path = format!("{PROFILES}/{id}");
+        let barrier = Arc::new(Barrier::new(2));
+        let (mut client, rules) = (server.admin(), format!("{path}/rules"));
+        let adding = thread::spawn({
+            let barrier = Arc::clone(&barrier);
+            move || {
+                barrier.wait();
+                let rule = json!({ "action": "warn", "type": "custom", "customName": "x" });
+                client.post(&rules, &rule).status
+            }
+        });
+        barrier.wait();
+        admin.delete(&path).expect(204);
+        let added = adding.join().unwrap();
+        assert!(added == 201 || added == 404, "{added}");
+        kept += usize::from(added == 201);
+        admin.get(&path).expect(404);
+    }
+    let mut operator = server.client_of("advalidation").basic("admin", "admin");
+    let export = operator.get("/boxwood/v1/export").expect(200).json();
+    let nodes = export["nodes"].as_array().unwrap();
+    let rules: Vec<_> =
+        nodes.iter().filter(|node| text(&node["path"]).contains("rules/")).collect();
+    assert!(rules.is_empty(), "after {kept} rules were added: {rules:?}");
+}

@@ -15,7 +15,7 @@
 //!
 //! Reading order, each module using only those before it: [`value`] and `raw` (types), [`problem`],
 //! `model` (the plain struct), `takes` (parsing), [`registry`] and [`appliance_registry`] (the
-//! tables), `appliances` (settings of each), `environment` and `file` (sources), `together` and `resolve` (sources to settings); [`reference`] writes the texts.
+//! tables), `appliances` (settings of each), `environment` and `file` (sources), `together` and `resolve` (sources to settings); [`mod@reference`] writes the texts.
 
 pub mod appliance_registry;
 mod appliances;

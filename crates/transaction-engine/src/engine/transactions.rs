@@ -108,7 +108,7 @@ impl Engine {
     /// after the commit is durable and visible. Who asked may go away meanwhile: the commit is
     /// not cancelled by that.
     ///
-    /// A request that was answered before, by its [`Idempotency`], gets that answer again, whether
+    /// A request that was answered before, by its `Idempotency`, gets that answer again, whether
     /// a transaction is open or not.
     pub fn transaction_commit_begin(
         &self,

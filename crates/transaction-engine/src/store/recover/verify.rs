@@ -11,7 +11,7 @@ use crate::store::checkpoint::{Checkpoint, CheckpointDir};
 use crate::store::layout::{self, KeyKind};
 use crate::store::revision::RevisionNumber;
 
-/// What [`RevisionLog::verify`](super::RevisionLog::verify) found in order.
+/// What `RevisionLog::verify` found in order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Verified {
     /// The newest revision.

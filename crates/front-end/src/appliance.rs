@@ -197,10 +197,12 @@ impl Appliance {
         if self.remembered.knows(credentials, self.now()) {
             return Ok(true);
         }
+        // Before the hash is looked up, which may be replaced while this checks against it.
+        let era = self.remembered.era();
         let is_right = self.verify(address, credentials, |_| None).await?.is_some();
         self.metrics.login(if is_right { LoginOutcome::Granted } else { LoginOutcome::Refused });
         if is_right {
-            self.remembered.keep(credentials, self.now());
+            self.remembered.keep(credentials, self.now(), era);
         }
         Ok(is_right)
     }

@@ -2,7 +2,8 @@
 //!
 //! A password hash takes 30 ms on purpose. Only a keyed hash of the name and the password is kept,
 //! with a key that is made anew for each process, in memory, for a short time: a dump of the
-//! process gives away neither, and a changed password is noticed after that time at the latest.
+//! process gives away neither. When a password changes everything is forgotten, and a check that
+//! began before the change is not remembered when it ends.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -23,7 +24,14 @@ const MOST: usize = 1_024;
 #[derive(Default)]
 pub(crate) struct Remembered {
     key: OnceLock<Option<[u8; 32]>>,
-    until: Mutex<HashMap<[u8; 32], Timestamp>>,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    /// How often everything was forgotten.
+    era: u64,
+    until: HashMap<[u8; 32], Timestamp>,
 }
 
 impl Remembered {
@@ -32,13 +40,22 @@ impl Remembered {
         let Some(hash) = self.hash(credentials) else { return false };
         // A clock that was set back does not lengthen the time.
         let is_kept = |until: &Timestamp| now < *until && *until <= now.plus(REMEMBERED);
-        self.until.lock().get(&hash).is_some_and(is_kept)
+        self.table.lock().until.get(&hash).is_some_and(is_kept)
     }
 
-    /// Remembers credentials that are right.
-    pub(crate) fn keep(&self, credentials: &Credentials, now: Timestamp) {
+    /// To be asked before a check begins, for [`Remembered::keep`].
+    pub(crate) fn era(&self) -> u64 {
+        self.table.lock().era
+    }
+
+    /// Remembers credentials that were right in an era. They may be wrong by now if it is over.
+    pub(crate) fn keep(&self, credentials: &Credentials, now: Timestamp, checked_in: u64) {
         let Some(hash) = self.hash(credentials) else { return };
-        let mut until = self.until.lock();
+        let mut table = self.table.lock();
+        if table.era != checked_in {
+            return;
+        }
+        let until = &mut table.until;
         if until.len() >= MOST {
             until.retain(|_, until| now < *until);
         }
@@ -49,7 +66,9 @@ impl Remembered {
 
     /// Forgets everything, when a password has changed.
     pub(crate) fn clear(&self) {
-        self.until.lock().clear();
+        let mut table = self.table.lock();
+        table.era += 1;
+        table.until.clear();
     }
 
     fn hash(&self, credentials: &Credentials) -> Option<[u8; 32]> {
@@ -79,7 +98,7 @@ mod tests {
         let (remembered, now) = (Remembered::default(), Timestamp::from_micros(1_000_000));
         let right = credentials("admin", "secret");
         assert!(!remembered.knows(&right, now));
-        remembered.keep(&right, now);
+        remembered.keep(&right, now, remembered.era());
         assert!(remembered.knows(&right, now));
         for wrong in [("admin", "secret "), ("admins", "ecret"), ("", "adminsecret")] {
             assert!(!remembered.knows(&credentials(wrong.0, wrong.1), now));
@@ -91,15 +110,28 @@ mod tests {
     }
 
     #[test]
+    fn a_check_that_a_change_overtook_is_not_remembered() {
+        let (remembered, now) = (Remembered::default(), Timestamp::from_micros(0));
+        let old = credentials("admin", "old");
+        let began = remembered.era();
+        remembered.clear();
+        remembered.keep(&old, now, began);
+        assert!(!remembered.knows(&old, now));
+        let new = credentials("admin", "new");
+        remembered.keep(&new, now, remembered.era());
+        assert!(remembered.knows(&new, now));
+    }
+
+    #[test]
     fn a_full_table_takes_nothing_more_until_entries_are_over() {
         let (remembered, now) = (Remembered::default(), Timestamp::from_micros(0));
         for n in 0..=MOST {
-            remembered.keep(&credentials("admin", &n.to_string()), now);
+            remembered.keep(&credentials("admin", &n.to_string()), now, 0);
         }
         let last = credentials("admin", &MOST.to_string());
         assert!(!remembered.knows(&last, now));
         let later = now.plus(REMEMBERED);
-        remembered.keep(&last, later);
+        remembered.keep(&last, later, 0);
         assert!(remembered.knows(&last, later));
     }
 }

@@ -1,6 +1,7 @@
 //! Who may administer: the fixed name, and the password that can be changed.
 
 use serde_json::json;
+use support::Server;
 
 use crate::{NAME, PROFILES, UNKNOWN, create, field_paths, ids, sample, sample_token, started};
 
@@ -21,6 +22,7 @@ fn administration_needs_the_right_basic_credentials() {
         ("DELETE", path.clone()),
         ("GET", UNKNOWN.to_owned()),
         ("GET", "/admin/nothing".to_owned()),
+        ("GET", "/admin/%ff".to_owned()),
         ("POST", PASSWORD.to_owned()),
     ];
     requests.extend(field_paths().map(|(field, _)| ("PATCH", format!("{path}/{field}"))));
@@ -82,4 +84,20 @@ fn a_new_password_replaces_the_old_one() {
     again.post(PASSWORD, &json!({"newPassword": "äöüäöüä"})).expect(400);
     again.post(PASSWORD, &json!({"newPassword": "äöüäöüäß"})).expect(200);
     server.client_of(NAME).basic("admin", "äöüäöüäß").get(PROFILES).expect(200);
+}
+
+// Input: a new password, a kill, a start on the same directory.
+// Output: the new password is right and the old one wrong.
+// proves: C-17
+#[test]
+fn a_new_password_outlasts_a_kill() {
+    let directory = tempfile::tempdir().unwrap();
+    let builder = Server::builder().appliance(NAME).serve(directory.path());
+    let mut server = builder.start();
+    let mut admin = server.admin();
+    admin.post(PASSWORD, &json!({"newPassword": "another password"})).expect(200);
+    server.kill();
+    let server = builder.start();
+    server.admin().get(PROFILES).expect(401);
+    server.client_of(NAME).basic("admin", "another password").get(PROFILES).expect(200);
 }

@@ -173,3 +173,63 @@ fn malformed_oauth_requests_are_refused() {
     }
     admin.get(PROFILES).expect(200);
 }
+
+// Input: a profile that expires and gets a later date; one that is deleted and made again.
+// Output: codes and refresh tokens from before are worth nothing.
+#[test]
+fn codes_and_tokens_die_with_their_profile() {
+    let (_server, mut admin) = started();
+    let path = create(&mut admin, &sample());
+    let client = "client_id=GHGGHGD6766&client_secret=GHZUZW441543HJUKUU";
+    let exchange = |admin: &mut Client, code: &str| {
+        let form = format!("grant_type=authorization_code&code={code}&redirect_uri=");
+        token(admin, &format!("{form}{REDIRECT_ENCODED}&{client}"))
+    };
+    let refresh = |admin: &mut Client, given: &str| {
+        token(admin, &format!("grant_type=refresh_token&refresh_token={given}&{client}"))
+    };
+    let refreshable = |admin: &mut Client| {
+        let once = code(&authorize(admin, REDIRECT_ENCODED, "").expect(302));
+        let given = exchange(admin, &once).expect(200).at("/refresh_token");
+        given.as_str().unwrap().to_owned()
+    };
+    let given = refreshable(&mut admin);
+    let next = refresh(&mut admin, &given).expect(200).at("/refresh_token");
+    refresh(&mut admin, &given).expect(401);
+    let waiting = code(&authorize(&mut admin, REDIRECT_ENCODED, "").expect(302));
+    let date = format!("{path}/expirydate");
+    admin.patch(&date, &json!("2020-01-01T00:00:00Z")).expect(200);
+    authorize(&mut admin, REDIRECT_ENCODED, "").expect(401);
+    admin.patch(&date, &json!(null)).expect(200);
+    refresh(&mut admin, next.as_str().unwrap()).expect(401);
+    exchange(&mut admin, &waiting).expect(401);
+
+    let given = refreshable(&mut admin);
+    admin.delete(&path).expect(200);
+    create(&mut admin, &sample());
+    refresh(&mut admin, &given).expect(401);
+    refreshable(&mut admin);
+}
+
+// Input: a code with another authorized URI, and with another client's credentials.
+// Output: both are refused.
+#[test]
+fn a_code_is_bound_to_its_uri_and_its_client() {
+    let (_server, mut admin) = started();
+    let mut profile = sample();
+    profile["clientCredentials"]["authorizedRedirectUris"] = json!([REDIRECT, "https://b/"]);
+    create(&mut admin, &profile);
+    profile["clientCredentials"]["id"] = json!("other");
+    create(&mut admin, &profile);
+    let form = |code: &str, uri: &str, client: &str| {
+        format!(
+            "grant_type=authorization_code&code={code}&redirect_uri={uri}\
+             &client_id={client}&client_secret=GHZUZW441543HJUKUU"
+        )
+    };
+    let first = code(&authorize(&mut admin, REDIRECT_ENCODED, "").expect(302));
+    token(&mut admin, &form(&first, REDIRECT_ENCODED, "other")).expect(401);
+    token(&mut admin, &form(&first, "https%3A%2F%2Fb%2F", "GHGGHGD6766")).expect(400);
+    let next = code(&authorize(&mut admin, REDIRECT_ENCODED, "").expect(302));
+    token(&mut admin, &form(&next, REDIRECT_ENCODED, "GHGGHGD6766")).expect(200);
+}

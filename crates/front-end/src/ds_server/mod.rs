@@ -139,7 +139,7 @@ impl DsServer {
         let call = Call { dialect: self, appliance, request };
         let result = match route {
             Some(route) => call.dispatch(route, body).await,
-            None => Err(Failure::PathUndecodable.into()),
+            None => call.undecodable().await,
         };
         let result = result.map_err(|problem| match problem {
             Problem::OAuth(status, kind, sentence) => oauth::dressed(status, kind, sentence),
@@ -182,6 +182,14 @@ impl Call<'_> {
             }
         };
         Ok(answer)
+    }
+
+    // Below `/admin` nothing is said to strangers, whatever the path is.
+    async fn undecodable(&self) -> Result<Answer, Problem> {
+        if route::is_below_admin(self.request.head.uri.path(), &self.dialect.settings.base_path) {
+            self.administrator().await?;
+        }
+        Err(Failure::PathUndecodable.into())
     }
 
     // The administrator's name, by Basic on every request.
@@ -242,9 +250,11 @@ impl Call<'_> {
     async fn delete(&self, actor: String, id: String) -> Result<Answer, Failure> {
         let deleted = self.appliance.autocommit(&actor, move |edit| {
             let path = existing(edit.tree(), &id)?;
-            edit.node_delete(&path).map_err(Failure::from)
+            edit.node_delete(&path)?;
+            Ok(path)
         });
-        deleted.await.map(|()| answer::done())
+        self.dialect.oauth.forget(&deleted.await?);
+        Ok(answer::done())
     }
 
     /// Replaces one field by the bare value in the body.
@@ -257,14 +267,22 @@ impl Call<'_> {
     ) -> Result<Answer, Failure> {
         existing(&self.appliance.engine.running().tree, &id)?;
         let value = self.json(body).await?;
+        let now = self.appliance.now();
         let patched = self.appliance.autocommit(&actor, move |edit| {
             let path = existing(edit.tree(), &id)?;
             let mut profile = edit.tree().body(&path).map(|body| body.value()).unwrap_or_default();
             profile::put_secret(&mut profile, edit.secret_reveal(&path, profile::SECRET))?;
+            let was_expired = profile::is_expired(&profile, now);
             *profile.pointer_mut(field.pointer()).ok_or(Failure::Internal)? = value.clone();
-            edit.node_put(&path, profile).map_err(Failure::from)
+            let ends = was_expired || profile::is_expired(&profile, now);
+            edit.node_put(&path, profile)?;
+            Ok(ends.then_some(path))
         });
-        patched.await.map(|()| answer::done())
+        // A later date brings no token back.
+        if let Some(expired) = patched.await? {
+            self.dialect.oauth.forget(&expired);
+        }
+        Ok(answer::done())
     }
 
     // ===== the administrator =====

@@ -147,16 +147,17 @@ impl OAuth {
         }
         let state = asked.get("state").map(|state| format!("&state={}", query::encoded(state)));
         let state = state.unwrap_or_default();
-        let (mark, given) = match asked.get("response_type") {
+        let (part, given) = match asked.get("response_type") {
             Some("code") => {
                 let kind = Kind::Code { redirect_uri: uri.to_owned() };
                 let code = self.give(appliance, kind, &profile, client)?;
-                (if uri.contains('?') { '&' } else { '?' }, format!("code={}", *code))
+                (Part::Query, Zeroizing::new(format!("code={}{state}", *code)))
             }
             Some("token") => {
                 let token = self.give(appliance, Kind::Access, &profile, client)?;
                 let lasts = format!("&token_type=Bearer&expires_in={ACCESS_SECONDS}");
-                ('#', format!("access_token={}{lasts}", *token))
+                let given = format!("access_token={}{lasts}{state}", *token);
+                (Part::Fragment, Zeroizing::new(given))
             }
             _ => {
                 let sentence = "response_type must be code or token";
@@ -164,7 +165,7 @@ impl OAuth {
                 return Err(Problem::OAuth(StatusCode::BAD_REQUEST, kind, sentence));
             }
         };
-        let location = Zeroizing::new(format!("{uri}{mark}{given}{state}"));
+        let location = with_parameters(uri, part, &given);
         Ok(unstored(Answer::empty(StatusCode::FOUND)).header_text(header::LOCATION, &location))
     }
 
@@ -213,6 +214,11 @@ impl OAuth {
                 Err(Problem::OAuth(StatusCode::BAD_REQUEST, kind, sentence))
             }
         }
+    }
+
+    /// Ends every code and token of a profile, which was deleted or has expired.
+    pub(super) fn forget(&self, profile: &NodePath) {
+        self.grants.lock().retain(|_, grant| grant.profile != *profile);
     }
 
     fn answer(
@@ -311,10 +317,66 @@ fn authorizes(body: &Value, uri: &str) -> bool {
     uris.is_some_and(|uris| uris.iter().any(|one| one == uri))
 }
 
+/// Where a redirect URI gets its parameters.
+#[derive(Clone, Copy)]
+enum Part {
+    Query,
+    Fragment,
+}
+
+// A redirect URI with parameters, as a header can hold it: profiles take any text.
+fn with_parameters(uri: &str, part: Part, parameters: &str) -> Zeroizing<String> {
+    let (front, fragment) = uri.split_once('#').unwrap_or((uri, ""));
+    let mut text = Zeroizing::new(String::with_capacity(3 * uri.len() + parameters.len() + 2));
+    push_visible(&mut text, front);
+    if let Part::Query = part {
+        text.push(if front.contains('?') { '&' } else { '?' });
+        text.push_str(parameters);
+    }
+    if !fragment.is_empty() {
+        text.push('#');
+        push_visible(&mut text, fragment);
+    }
+    if let Part::Fragment = part {
+        text.push(if fragment.is_empty() { '#' } else { '&' });
+        text.push_str(parameters);
+    }
+    text
+}
+
+// Whatever is no visible character of ASCII is percent-encoded.
+fn push_visible(to: &mut String, text: &str) {
+    for byte in text.bytes() {
+        match byte {
+            0x21..=0x7e => to.push(char::from(byte)),
+            _ => to.push_str(&format!("%{byte:02X}")),
+        }
+    }
+}
+
 fn value_of(tree: &Tree, path: &NodePath) -> Value {
     tree.body(path).map(config_tree::Body::value).unwrap_or_default()
 }
 
 fn hash(text: &str) -> [u8; 32] {
     *blake3::hash(text.as_bytes()).as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_go_where_a_client_looks_for_them() {
+        for (uri, part, expected) in [
+            ("https://a/cb", Part::Query, "https://a/cb?c=1"),
+            ("https://a/cb?x=y", Part::Query, "https://a/cb?x=y&c=1"),
+            ("https://a/cb#f?g", Part::Query, "https://a/cb?c=1#f?g"),
+            ("https://a/cb?x=y", Part::Fragment, "https://a/cb?x=y#c=1"),
+            ("https://a/cb#f", Part::Fragment, "https://a/cb#f&c=1"),
+            ("https://a/\u{fc} b\n", Part::Query, "https://a/%C3%BC%20b%0A?c=1"),
+        ] {
+            assert_eq!(*with_parameters(uri, part, "c=1"), expected, "{uri}");
+        }
+    }
 }

@@ -112,6 +112,14 @@ impl Route {
     }
 }
 
+/// Whether a path that cannot be decoded as a whole stands below `/admin`.
+pub(super) fn is_below_admin(path: &str, base_path: &str) -> bool {
+    let rest = below(path, base_path).unwrap_or_default();
+    let first = rest.split('/').find(|segment| !segment.is_empty()).unwrap_or_default();
+    let first = http_path::decode_any(first);
+    first.is_some_and(|first| first.eq_ignore_ascii_case("admin"))
+}
+
 // The rest of a path below the virtual directory in which the service lives.
 fn below<'p>(path: &'p str, base_path: &str) -> Option<&'p str> {
     let base = base_path.trim_end_matches('/');
@@ -145,6 +153,20 @@ mod tests {
             assert_eq!(Route::parse(path, ""), Some(expected), "{path}");
         }
         assert_eq!(Route::parse("/admin/%ff", ""), None);
+    }
+
+    #[test]
+    fn what_stands_below_admin_is_known_even_where_the_rest_cannot_be_decoded() {
+        for (path, base, expected) in [
+            ("/admin/%ff", "", true),
+            ("//%41dmin/%zz", "", true),
+            ("/ds/admin/%ff", "/ds", true),
+            ("/admin/%ff", "/ds", false),
+            ("/oauth/%ff", "", false),
+            ("/%ff/admin", "", false),
+        ] {
+            assert_eq!(is_below_admin(path, base), expected, "{path} {base}");
+        }
     }
 
     #[test]

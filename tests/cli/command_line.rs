@@ -17,6 +17,24 @@ fn boxwood(arguments: &[&str]) -> ServerBuilder {
 }
 
 #[test]
+fn the_variables_of_a_kubernetes_service_are_passed_over() {
+    let mut server = Server::builder()
+        .http()
+        .env("BOXWOOD_SERVICE_HOST", "10.96.0.7")
+        .env("BOXWOOD_SERVICE_PORT", "8443")
+        .env("BOXWOOD_SERVICE_PORT_HTTPS", "8443")
+        .env("BOXWOOD_PORT", "tcp://10.96.0.7:8443")
+        .env("BOXWOOD_PORT_8443_TCP", "tcp://10.96.0.7:8443")
+        .env("BOXWOOD_PORT_8443_TCP_PROTO", "tcp")
+        .env("BOXWOOD_PORT_8443_TCP_PORT", "8443")
+        .env("BOXWOOD_PORT_8443_TCP_ADDR", "10.96.0.7")
+        .start();
+    assert!(server.terminate().success());
+    let exit = Server::builder().http().env("BOXWOOD_PORT", "8443").run();
+    refused(&exit, 2, &["BOXWOOD_PORT", "there is no such setting"]);
+}
+
+#[test]
 fn version_and_help_are_answers_and_no_starts() {
     let exit = boxwood(&["--version"]).run();
     assert_eq!((exit.status.code(), exit.stderr.as_str()), (Some(0), ""));

@@ -1,6 +1,7 @@
 //! The log on standard error: lines that machines can read, one for each request, and no secret.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 
 use serde_json::{Value, json};
 use support::Server;
@@ -122,6 +123,62 @@ fn lines_on_the_way_carry_their_requests_number_where_details_are_asked_for() {
     let lines = lines(&server);
     let refused = lines.iter().find(|line| line["message"] == "login refused").expect("a warning");
     assert_eq!(refused["span"], json!({ "name": "request", "id": id }));
+}
+
+/// Asks until the daemon has had to drop lines, and each time within the client's patience.
+fn ask_until_lines_are_dropped(server: &Server) {
+    let mut client = server.client();
+    let dropped = |client: &mut support::Client| {
+        let answer = client.get("/boxwood/v1/metrics").expect(200);
+        let metrics = answer.text();
+        let line =
+            metrics.lines().find_map(|it| it.strip_prefix("boxwood_log_lines_dropped_total "));
+        line.expect("lines that were dropped are counted").parse::<f64>().expect("a number")
+    };
+    for _ in 0..200 {
+        for _ in 0..100 {
+            client.get("/boxwood/v1/health").expect(200);
+        }
+        if dropped(&mut client) > 0.0 {
+            return;
+        }
+    }
+    panic!("no line was dropped although none was read");
+}
+
+#[test]
+fn a_log_that_is_not_read_holds_up_neither_answers_nor_commits_nor_the_stop() {
+    let mut server = Server::builder().http().args(["--log", "trace"]).unread_log().start();
+    ask_until_lines_are_dropped(&server);
+    crate::shared::commit_something(&server);
+
+    // When it is read, the lines flow again and one says how many are missing.
+    let mut pipe = BufReader::new(server.take_log_pipe()).lines();
+    let report = pipe.find_map(|line| {
+        let line: Value = serde_json::from_str(&line.expect("text")).expect("JSON");
+        line["dropped"].as_u64()
+    });
+    assert!(report.is_some_and(|lines| lines > 0), "{report:?}");
+    drop(pipe);
+
+    // A reader who is gone is the same.
+    crate::shared::commit_something(&server);
+    assert_eq!(server.terminate().code(), Some(0));
+}
+
+#[test]
+fn a_log_that_is_not_read_does_not_hold_up_the_stop() {
+    let mut server = Server::builder().http().args(["--log", "trace"]).unread_log().start();
+    ask_until_lines_are_dropped(&server);
+    assert_eq!(server.terminate().code(), Some(0));
+}
+
+#[test]
+fn a_log_on_a_full_disk_is_counted_and_nothing_else() {
+    let mut server = Server::builder().http().log_to("/dev/full").start();
+    ask_until_lines_are_dropped(&server);
+    crate::shared::commit_something(&server);
+    assert_eq!(server.terminate().code(), Some(0));
 }
 
 #[test]

@@ -76,6 +76,11 @@ fn a_commit_sent_twice_is_made_once_also_after_a_restart() {
     let other = json!({"status": "commit", "message": "another"});
     commit_keyed(&mut admin, "k1", &other).expect_error(422, "IdempotencyMismatch");
     commit_keyed(&mut admin, "k2", &commit).expect_error(409, "Conflict");
+    admin.open().expect(200);
+    load(&mut admin, 8);
+    commit_keyed(&mut admin, "k1", &commit).expect_error(422, "IdempotencyMismatch");
+    assert_eq!(seen_load(&mut admin), json!(8), "open and unchanged");
+    commit_keyed(&mut admin, "k3", &commit).expect(200);
     for bad in ["", &"x".repeat(256)] {
         commit_keyed(&mut admin, bad, &commit).expect_error(400, "SyntacticError");
     }
@@ -85,7 +90,7 @@ fn a_commit_sent_twice_is_made_once_also_after_a_restart() {
     let mut admin = server.admin();
     let again = commit_keyed(&mut admin, "k1", &commit).expect(200).json();
     assert_eq!(again["body"], first["body"]);
-    assert_eq!(admin.get("/boxwood/v1/health").expect(200).at("/revision"), json!(2));
+    assert_eq!(admin.get("/boxwood/v1/health").expect(200).at("/revision"), json!(3));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -69,6 +69,18 @@ pub struct ServerBuilder {
     appliances: Vec<String>,
     args: Vec<OsString>,
     environment: Vec<(OsString, Option<OsString>)>,
+    log: LogTo,
+}
+
+/// Where standard error goes.
+#[derive(Clone, Debug)]
+enum LogTo {
+    /// The evidence directory.
+    Evidence,
+    /// A pipe that is not read until the test does.
+    Pipe,
+    /// Another file, a device for example.
+    File(PathBuf),
 }
 
 impl Server {
@@ -103,6 +115,7 @@ impl Server {
             appliances: Vec::new(),
             args: Vec::new(),
             environment: Vec::new(),
+            log: LogTo::Evidence,
         }
     }
 
@@ -177,6 +190,15 @@ impl Server {
     /// The log so far.
     pub fn log(&self) -> String {
         self.evidence.text(LOG)
+    }
+
+    /// The pipe of [`ServerBuilder::unread_log`], to be read at last.
+    ///
+    /// # Panics
+    ///
+    /// When there is no pipe, or it was taken before.
+    pub fn take_log_pipe(&mut self) -> ChildStderr {
+        self.child.stderr.take().expect("standard error is a pipe")
     }
 
     /// The lines of standard output so far, ready lines included.
@@ -366,6 +388,18 @@ impl ServerBuilder {
         self.arg("--set").arg(format!("{name}={value}"))
     }
 
+    /// Standard error is a pipe that is not read, except by [`Server::take_log_pipe`].
+    pub fn unread_log(mut self) -> Self {
+        self.log = LogTo::Pipe;
+        self
+    }
+
+    /// Standard error is this file.
+    pub fn log_to(mut self, file: impl AsRef<Path>) -> Self {
+        self.log = LogTo::File(file.as_ref().to_owned());
+        self
+    }
+
     /// An environment variable.
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.into(), Some(value.as_ref().to_owned())));
@@ -462,7 +496,11 @@ impl ServerBuilder {
     /// When there is no such binary.
     pub fn spawn(&self) -> Server {
         let evidence = Arc::new(Evidence::new());
-        let log = File::create(evidence.path().join(LOG)).expect("the log can be created");
+        let log: Stdio = match &self.log {
+            LogTo::Pipe => Stdio::piped(),
+            LogTo::Evidence => created(&evidence.path().join(LOG)).into(),
+            LogTo::File(file) => created(file).into(),
+        };
         let mut command = Command::new(self.binary.clone().unwrap_or_else(binary));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("BOXWOOD_") {
@@ -512,6 +550,10 @@ impl ServerBuilder {
         let (urls, appliances) = (Vec::new(), Vec::new());
         Server { child, urls, appliances, output, status: None, evidence }
     }
+}
+
+fn created(log: &Path) -> File {
+    File::create(log).expect("the log can be created")
 }
 
 /// The binary beside the test executable, which stands in `target/PROFILE/deps`.

@@ -20,6 +20,7 @@ use crate::appliance::{self, ApplianceError};
 use crate::data_dir::{DataDir, DataDirError, Home};
 use crate::engine::{OpenError, Opened, Opening};
 use crate::settings::{Secret, Settings};
+use crate::telemetry;
 
 /// Why the daemon did not start, or did not stop well.
 #[derive(Debug, thiserror::Error)]
@@ -251,13 +252,11 @@ fn say_ready(addresses: &[String]) -> io::Result<()> {
 // To standard error, not to the log: a log is kept and forwarded.
 fn show_password(password: &str) {
     let name = administrator::NAME;
-    let mut errors = io::stderr().lock();
     // When nothing can be written there, the daemon still starts; the password can be set again.
-    let _ = writeln!(
-        errors,
+    telemetry::tell(&format!(
         "boxwood: generated a password for {name}; it will not be shown again: {password}\n\
          boxwood: to choose one yourself, start with BOXWOOD_ADMIN_PASSWORD"
-    );
+    ));
 }
 
 struct StopSignals {

@@ -2,7 +2,6 @@
 
 use std::alloc::System;
 use std::error::Error;
-use std::io::Write;
 use std::process::ExitCode;
 
 use boxwood::cli::{Cli, Command, Flags};
@@ -83,7 +82,7 @@ fn armed(environment: Environment) -> Result<Environment, Box<dyn Error>> {
 
 fn fail(error: &dyn Error, code: ExitCode) -> ExitCode {
     let sentence = transaction_engine::chain(error);
-    // With nobody to tell, the exit code still says it.
-    let _ = writeln!(std::io::stderr(), "boxwood: {sentence}");
+    // When it cannot be written, the exit code still reports the failure.
+    telemetry::tell(&format!("boxwood: {sentence}"));
     code
 }

@@ -51,7 +51,7 @@ pub use advalidation::AdvalidationSettings;
 pub use appliance::{Administrator, Appliance, Process, ProcessOptions};
 pub use dialect::{Blueprint, Ground, Head};
 pub use ds_server::DsServerSettings;
-pub use metrics::Metrics;
+pub use metrics::{Metrics, log_lines_dropped};
 pub use prisma::{CheckReferences, PrismaSettings};
 pub use router::{DIALECTS, DialectSettings, Router, UnknownDialect, blueprint};
 pub use sps::SpsSettings;

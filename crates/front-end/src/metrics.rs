@@ -11,8 +11,8 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use hyper::http::{self, StatusCode};
@@ -36,6 +36,14 @@ const REQUEST_SECONDS: [f64; 14] = [
 /// From a commit into the page cache to a disk in trouble.
 const COMMIT_SECONDS: [f64; 12] =
     [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
+
+static LOG_LINES_DROPPED: LazyLock<Counter> = LazyLock::new(Counter::default);
+
+/// Counts the lines that the log of the process had to drop. The log is one for the process, and so
+/// is this; every appliance shows it.
+pub fn log_lines_dropped() -> &'static Counter {
+    &LOG_LINES_DROPPED
+}
 
 /// Every metric of an appliance and its listeners. Clones share the same numbers.
 #[derive(Clone, Debug)]
@@ -153,6 +161,8 @@ impl Metrics {
         registry.register("running_revision", help, running_revision.clone());
         let help = "1 if the store failed to sync and takes no further writes until a restart";
         registry.register("store_poisoned", help, Gauge::clone(&store_poisoned));
+        let help = "Lines dropped because standard error did not take them, of the whole process";
+        registry.register("log_lines_dropped", help, log_lines_dropped().clone());
         registry.register("sessions", "Sessions that are logged in", Gauge::clone(&sessions));
 
         Self(Arc::new(Inner {
@@ -449,6 +459,7 @@ mod tests {
             "boxwood_running_revision 42",
             "boxwood_store_poisoned 1",
             "boxwood_sessions 5",
+            "boxwood_log_lines_dropped_total 0",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");

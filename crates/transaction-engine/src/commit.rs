@@ -302,9 +302,6 @@ impl Committer {
                 break;
             }
             match contained(|| self.check(&tip, &mut request)) {
-                Ok(Checked::Answered(committed)) => {
-                    hand_back(&self.shared, request, Ok(committed));
-                }
                 Ok(Checked::Unchanged) => ready.push(self.unchanged(&tip, request)),
                 Ok(Checked::Prepared(prepared)) => {
                     let one = self.ready(request, prepared);
@@ -333,9 +330,10 @@ impl Committer {
         }
         let Request { transaction, options, origin } = request;
         if let Some(idempotency) = &options.idempotency
-            && let Some(committed) = self.shared.answered(origin.user(), idempotency)?
+            && self.shared.answered(origin.user(), idempotency)?.is_some()
         {
-            return Ok(Checked::Answered(committed));
+            // Answered for another transaction than this one.
+            return Err(Error::IdempotencyMismatch);
         }
         let says_why = options.message.as_ref().is_some_and(|text| !text.trim().is_empty());
         match prepare(&self.shared, tip, transaction)? {
@@ -485,8 +483,6 @@ impl Committer {
 
 /// What the checks made of a request.
 enum Checked {
-    /// It is an old one: this was its answer.
-    Answered(Committed),
     Unchanged,
     Prepared(Prepared),
 }

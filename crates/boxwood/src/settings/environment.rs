@@ -10,6 +10,7 @@ use super::appliances;
 use super::problem::Problem;
 use super::raw::{Given, Origin, Raw};
 use super::registry;
+use super::service_link;
 use super::value::{Secret, SecretKey};
 use super::variables::{self, ADMIN_PASSWORD, PASSWORD, PREFIX, SECRET_KEY};
 use crate::spelling::nearest;
@@ -34,6 +35,7 @@ pub(super) fn read_environment(
         .into_iter()
         .map(|(variable, value)| (variable.to_string_lossy().into_owned(), value))
         .filter(|(variable, _)| variable.starts_with(PREFIX) && variable != PASSWORD)
+        .filter(|(variable, value)| !service_link::is_one(variable, value))
         .collect();
     ours.sort();
     let known = Known::of(appliances, &ours);

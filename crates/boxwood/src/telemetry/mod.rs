@@ -5,7 +5,9 @@
 mod json;
 mod outlet;
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::IsTerminal;
+use std::panic::PanicHookInfo;
 
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
@@ -17,7 +19,7 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use transaction_engine::clock::{Clock, SystemClock};
 
 use self::json::Json;
-use self::outlet::Outlet;
+use self::outlet::{Hooks, Outlet};
 use crate::spelling::nearest;
 
 /// How log lines are written.
@@ -40,15 +42,24 @@ impl LogFormat {
 /// The words that stand for a level in a filter.
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace", "off"];
 
-/// The log of the process. When it goes, everything that was logged has been written.
+/// The log of the process. When it goes, everything that was logged has been written, unless
+/// standard error takes nothing.
 #[must_use]
 pub struct Log(Outlet);
 
 impl Drop for Log {
     fn drop(&mut self) {
-        self.0.close();
+        self.0.flush();
     }
 }
+
+/// What happens to lines that standard error does not take.
+const HOOKS: Hooks = Hooks {
+    count: |dropped| _ = front_end::log_lines_dropped().inc_by(dropped),
+    report: |dropped| {
+        tracing::warn!(dropped, "log lines were dropped: standard error did not take them in time");
+    },
+};
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
@@ -73,9 +84,26 @@ pub fn install(filter: &str, format: LogFormat) -> Result<Log, LogError> {
         LogFormat::Json => true,
         LogFormat::Auto => !terminal,
     };
-    let outlet = Outlet::open(Box::new(std::io::stderr()))?;
+    let outlet = Outlet::open(outlet::standard_error(), HOOKS)?;
     subscriber(filter, json, terminal, outlet.clone()).try_init()?;
+    std::panic::set_hook(Box::new(log_panic));
     Ok(Log(outlet))
+}
+
+/// Writes to standard error what people need and the log must not hold. It may be read by nobody:
+/// the words are then lost after a second, and whatever comes next goes on.
+pub fn tell(text: &str) {
+    outlet::tell(format!("{text}\n"));
+}
+
+// The standard hook writes to standard error itself, and waits there while it is not read.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string);
+    let reason = panic.payload_as_str().unwrap_or("no reason given");
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then_some(backtrace);
+    let backtrace = backtrace.as_ref().map(tracing::field::display);
+    tracing::error!(location, reason, backtrace, "a thread panicked");
 }
 
 /// A subscriber that writes the events which pass the filter: as JSON objects, a line each, or as

@@ -108,8 +108,9 @@ impl Engine {
     /// after the commit is durable and visible. Who asked may go away meanwhile: the commit is
     /// not cancelled by that.
     ///
-    /// A request that was answered before, by its `Idempotency`, gets that answer again, whether
-    /// a transaction is open or not.
+    /// A request that was answered before, by its `Idempotency`, gets that answer again. When the
+    /// session has a transaction open, it is another one than the answer was about, and the
+    /// request is refused with [`Error::IdempotencyMismatch`].
     pub fn transaction_commit_begin(
         &self,
         session: &Arc<Session>,
@@ -119,6 +120,9 @@ impl Engine {
         let options = options.into();
         let known = options.idempotency.as_ref();
         match known.map(|key| self.shared.answered(session.user(), key)).transpose() {
+            Ok(Some(Some(_))) if session.state.lock().open().is_ok() => {
+                return done(Err(Error::IdempotencyMismatch));
+            }
             Ok(Some(Some(committed))) => return done(Ok(committed)),
             Err(error) => return done(Err(error)),
             Ok(None | Some(None)) => {}

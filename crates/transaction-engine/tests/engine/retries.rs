@@ -38,12 +38,16 @@ fn the_same_request_is_answered_again_and_not_done_again(place: &Place) {
     let elsewhere = fixture.session("me");
     assert_eq!(fixture.commit_with(&elsewhere, key("one", 1)).unwrap(), first);
 
-    // One who uses it again by mistake keeps what is staged.
-    fixture.engine.transaction_open(&elsewhere).unwrap();
-    fixture.put(&elsewhere, "a", json!({"n": 2})).unwrap();
-    assert_eq!(fixture.commit_with(&elsewhere, key("one", 1)).unwrap(), first);
-    assert!(fixture.engine.transaction_status(&elsewhere).changed);
-    assert_eq!(fixture.number(), 2);
+    // Another transaction is another request: it is refused and keeps what is staged.
+    for session in [&session, &elsewhere] {
+        fixture.engine.transaction_open(session).unwrap();
+        fixture.put(session, "a", json!({"n": 2})).unwrap();
+        assert_refused!(fixture.commit_with(session, key("one", 1)), Error::IdempotencyMismatch);
+        assert!(fixture.engine.transaction_status(session).changed);
+        assert_eq!(fixture.number(), 2);
+        fixture.engine.transaction_rollback(session).unwrap();
+        assert_eq!(fixture.commit_with(session, key("one", 1)).unwrap(), first);
+    }
 }
 
 fn the_answer_is_there_after_a_restart_and_for_its_time(place: &Place) {
@@ -129,8 +133,12 @@ fn the_same_request_in_one_batch_is_done_once(place: &Place) {
             done.send(result.map(|committed| committed.number.get())).unwrap();
         });
     }
-    let numbers: Vec<u64> = all.iter().take(20).map(Result::unwrap).collect();
-    assert_eq!(numbers, [2; 20]);
+    let (done, refused): (Vec<_>, Vec<_>) = all.iter().take(20).partition(Result::is_ok);
+    assert_eq!(done.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [2]);
+    assert_eq!(refused.len(), 19);
+    for result in refused {
+        assert_refused!(result, Error::IdempotencyMismatch);
+    }
     assert_eq!(fixture.number(), 2);
     let open = sessions.iter().filter(|s| fixture.engine.transaction_status(s).open).count();
     assert_eq!(open, 19, "the others have theirs still");

@@ -21,11 +21,11 @@ fn the_key_says_who_asks() {
     server.client().request("OPTIONS", PROFILES).send().expect(401);
 }
 
-// Input: more wrong keys than an address may try, then the right one.
-// Output: 401 each time, at last with the time to wait; the right key is not looked at then.
+// Input: more wrong keys than an address may try.
+// Output: 401 each time, at last with the time to wait.
 #[test]
 fn guessing_is_throttled_and_always_a_401() {
-    let server = Server::dev_of(&[NAME]);
+    let server = Server::builder().appliance(NAME).set("login.failures", 5).start();
     let mut client = server.client();
     let mut get = |key: &str| client.request("GET", PROFILES).header("X-API-Key", key).send();
     let mut blocked = None;
@@ -36,8 +36,7 @@ fn guessing_is_throttled_and_always_a_401() {
         blocked = answer.header("retry-after").map(str::to_owned).or(blocked);
     }
     let seconds: u64 = blocked.unwrap().parse().unwrap();
-    assert!((1..=300).contains(&seconds), "{seconds}");
-    get("admin").expect(401);
+    assert!((1..=30).contains(&seconds), "{seconds}");
 }
 
 // Input: the key twice, and one that no text is.

@@ -64,6 +64,7 @@ impl InProcess {
             limits: Limits::default(),
             import_bytes: 256 << 20,
             throttle: ThrottleRules::default(),
+            proxies: front_end::Proxies::default(),
             sessions: 100,
         };
         let administrator =

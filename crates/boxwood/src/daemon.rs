@@ -215,9 +215,10 @@ fn process_options(settings: &Settings) -> ProcessOptions {
         throttle: ThrottleRules {
             failures: settings.login.failures as usize,
             window: settings.login.window,
-            block: settings.login.block,
+            longest: settings.login.block,
             ..ThrottleRules::default()
         },
+        proxies: settings.proxies.clone(),
         sessions: settings.limits.sessions,
     }
 }

@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicU64;
 use transaction_engine::{Engine, Timestamp};
 
 use crate::caller::Account;
+use crate::client_address::Proxies;
 use crate::credentials::Credentials;
 use crate::dialect::{Blueprint, Dialect, Head};
 use crate::failure::Failure;
@@ -29,8 +30,10 @@ pub struct ProcessOptions {
     pub limits: Limits,
     /// The largest configuration that can be imported at once, in bytes.
     pub import_bytes: usize,
-    /// When logins are blocked.
+    /// When logins have to wait.
     pub throttle: ThrottleRules,
+    /// Who may name the client of a request.
+    pub proxies: Proxies,
     /// The number of sessions that may be open on one appliance.
     pub sessions: usize,
 }
@@ -89,14 +92,14 @@ impl Appliance {
         metrics: Metrics,
         process: Arc<Process>,
     ) -> Self {
-        let ProcessOptions { sessions, throttle, .. } = process.options;
+        let ProcessOptions { sessions, throttle, .. } = process.options.clone();
         let Blueprint(plan) = blueprint;
         let idle = plan.idle_micros();
         let logins = Arc::new(Logins::new(Arc::clone(&engine), sessions, idle));
         let dialect = plan.build(&engine, &logins);
         Self {
             name: engine.catalog().name().into(),
-            gate: LoginGate::new(throttle, Arc::clone(engine.clock())),
+            gate: LoginGate::new(throttle),
             engine,
             logins,
             metrics,

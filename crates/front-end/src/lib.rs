@@ -16,6 +16,7 @@ mod authorship;
 mod autocommit;
 mod caller;
 mod changelog;
+mod client_address;
 mod condition;
 mod confirmation_time;
 mod credentials;
@@ -49,6 +50,7 @@ pub mod transport;
 
 pub use advalidation::AdvalidationSettings;
 pub use appliance::{Administrator, Appliance, Process, ProcessOptions};
+pub use client_address::{Proxies, ProxyHeader};
 pub use dialect::{Blueprint, Ground, Head};
 pub use ds_server::DsServerSettings;
 pub use metrics::{Metrics, log_lines_dropped};

@@ -3,21 +3,22 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use transaction_engine::clock::Clock;
+use tokio::time::Instant;
 
+use crate::client_address::network;
 use crate::fair_queue::Lane;
-use crate::throttle::{Blocked, Refused, Throttle, ThrottleRules, pair};
+use crate::throttle::{Blocked, Counters, Refused, Throttle, ThrottleRules, pair};
 
-/// The number of pairs of address and user that are remembered to have been right.
+/// The number of pairs of network and user that are remembered to have been right.
 const KNOWN: usize = 4_096;
 
 /// Guards the logins of one appliance.
 pub(crate) struct LoginGate {
-    clock: Arc<dyn Clock>,
+    // Waits are counted from here by a steady clock, so that setting the time changes none.
+    started: Instant,
     throttle: Mutex<Throttle>,
     // Wakes those who wait for an attempt to end.
     ended: Notify,
@@ -34,34 +35,32 @@ struct Known {
 /// A login whose password may be looked at. Dropped without a result, it does not count.
 pub(crate) struct Attempt<'a> {
     gate: &'a LoginGate,
-    address: IpAddr,
-    user: &'a str,
+    counters: Counters,
     result: Option<bool>,
 }
 
 impl LoginGate {
-    pub(crate) fn new(rules: ThrottleRules, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(rules: ThrottleRules) -> Self {
         let (throttle, known) = (Mutex::new(Throttle::new(rules)), Mutex::default());
-        Self { clock, throttle, ended: Notify::new(), known }
+        Self { started: Instant::now(), throttle, ended: Notify::new(), known }
     }
 
     /// Begins a login. Waits while as many are under way as may fail.
     ///
     /// # Errors
     /// There were too many failures.
-    pub(crate) async fn begin<'a>(
-        &'a self,
-        address: IpAddr,
-        user: &'a str,
-    ) -> Result<Attempt<'a>, Blocked> {
+    pub(crate) async fn begin(&self, address: IpAddr, user: &str) -> Result<Attempt<'_>, Blocked> {
+        let network = network(address);
+        let known = self.known.lock().pairs.contains(&pair(network, user));
+        let counters = Counters::new(network, user, known);
         loop {
             let ended = self.ended.notified();
             let mut ended = std::pin::pin!(ended);
             // Before looking, so that no end is missed.
             ended.as_mut().enable();
-            let begun = self.throttle.lock().begin(address, user, self.now());
+            let begun = self.throttle.lock().begin(&counters, self.now());
             match begun {
-                Ok(()) => return Ok(Attempt { gate: self, address, user, result: None }),
+                Ok(()) => return Ok(Attempt { gate: self, counters, result: None }),
                 Err(Refused::Blocked(blocked)) => return Err(blocked),
                 Err(Refused::Wait) => ended.await,
             }
@@ -69,14 +68,14 @@ impl LoginGate {
     }
 
     fn now(&self) -> i64 {
-        self.clock.now().as_micros()
+        i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX)
     }
 }
 
 impl Attempt<'_> {
     /// Where the login waits for its password to be hashed.
     pub(crate) fn lane(&self) -> Lane {
-        let id = pair(self.address, self.user);
+        let id = self.counters.pair;
         Lane { id, known: self.gate.known.lock().pairs.contains(&id) }
     }
 
@@ -84,15 +83,15 @@ impl Attempt<'_> {
     pub(crate) fn end(mut self, success: bool) {
         self.result = Some(success);
         if success {
-            self.gate.known.lock().remember(pair(self.address, self.user));
+            self.gate.known.lock().remember(self.counters.pair);
         }
     }
 }
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        let Self { gate, address, user, result } = self;
-        gate.throttle.lock().end(*address, user, gate.now(), *result);
+        let Self { gate, counters, result } = self;
+        gate.throttle.lock().end(counters, gate.now(), *result);
         gate.ended.notify_waiters();
     }
 }
@@ -114,8 +113,7 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
-
-    use transaction_engine::clock::SystemClock;
+    use std::sync::Arc;
 
     use super::*;
 
@@ -123,7 +121,7 @@ mod tests {
 
     #[tokio::test]
     async fn of_a_hundred_wrong_guesses_at_once_ten_are_looked_at() {
-        let gate = Arc::new(LoginGate::new(ThrottleRules::default(), Arc::new(SystemClock)));
+        let gate = Arc::new(LoginGate::new(ThrottleRules::default()));
         let guesses: Vec<_> = (0..100)
             .map(|_| {
                 let gate = Arc::clone(&gate);
@@ -145,7 +143,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_was_right_is_known_there_and_nowhere_else() {
-        let gate = LoginGate::new(ThrottleRules::default(), Arc::new(SystemClock));
+        let gate = LoginGate::new(ThrottleRules::default());
         let attempt = gate.begin(HERE, "admin").await.unwrap();
         assert!(!attempt.lane().known);
         attempt.end(true);

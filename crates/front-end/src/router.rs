@@ -98,6 +98,10 @@ impl Handler for Router {
     async fn handle(&self, request: &mut Request) -> Response<AnswerBody> {
         let appliance = &*self.appliance;
         let body = std::mem::take(&mut request.body);
+        let proxies = &appliance.process.options.proxies;
+        if let Some(client) = proxies.client(&request.peer, &request.head.headers) {
+            request.peer = client;
+        }
         let id = appliance.process.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let method = request.head.method.clone();
         let line = CompletionLine::begin(appliance, id, method.clone(), &request.peer);

@@ -40,6 +40,7 @@ fn process() -> Arc<Process> {
         limits: Limits::default(),
         import_bytes: 1 << 20,
         throttle: ThrottleRules::default(),
+        proxies: front_end::Proxies::default(),
         sessions: 100,
     };
     let password_hash = hash_blocking("admin").unwrap();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use front_end::transport::ListenUrl;
-use front_end::{DialectSettings, SpsSettings};
+use front_end::{DialectSettings, Proxies, SpsSettings};
 
 use super::value::{Mode, Secret, SecretKey, TransactionMode};
 use crate::telemetry::LogFormat;
@@ -32,6 +32,8 @@ pub struct Settings {
     pub limits: Limits,
     /// `login.*`
     pub login: LoginSettings,
+    /// `proxies.*`
+    pub proxies: Proxies,
     /// `tls.*`: the certificate to serve; `None` is one generated at first start.
     pub tls: Option<TlsFiles>,
     /// `secrets.*`
@@ -119,11 +121,11 @@ pub struct Limits {
 /// `login.*`
 #[derive(Clone, Debug)]
 pub struct LoginSettings {
-    /// So many failures within [`LoginSettings::window`] block an address and user.
+    /// After so many failures within [`LoginSettings::window`] attempts have to wait; 0: never.
     pub failures: u32,
     /// The time over which failures are counted.
     pub window: Duration,
-    /// How long the block lasts.
+    /// The longest wait.
     pub block: Duration,
     /// When a session that is not used ends; `None`: the configuration's
     /// `management/webinterface.timeout` says so.
@@ -208,6 +210,7 @@ impl Settings {
                 http2_streams: 0,
             },
             login: LoginSettings { failures: 0, window: no_time, block: no_time, idle: None },
+            proxies: Proxies::default(),
             tls: None,
             secrets: SecretsSettings { key_file: None },
             store: StoreSettings { cache_bytes: 0, checkpoint_revisions: 0 },

@@ -1,6 +1,11 @@
 //! The one table of settings. A new setting is an entry here and a field in
 //! [`Settings`]; `make generated` then rewrites the two files that list them.
 
+use std::net::IpAddr;
+
+use front_end::ProxyHeader;
+use ipnet::IpNet;
+
 use super::model::Settings;
 use super::problem::Problem;
 use super::raw::{Origin, Raw};
@@ -240,9 +245,10 @@ pub static REGISTRY: &[Setting] = &[
     },
     Setting {
         name: "login.failures",
-        default: Preset::Same("10"),
-        about: "Number of failed logins within login.window_seconds that block an address and user.",
-        takes: Takes::Count { from: 1, to: 1_000_000, put: |s, n| s.login.failures = small(n) },
+        default: Preset::PerMode { serve: "10", dev: "0" },
+        about: "Failed logins of a user from one network in login.window_seconds before others must \
+                wait; 0 is off.",
+        takes: Takes::Count { from: 0, to: 1_000_000, put: |s, n| s.login.failures = small(n) },
     },
     Setting {
         name: "login.window_seconds",
@@ -252,8 +258,8 @@ pub static REGISTRY: &[Setting] = &[
     },
     Setting {
         name: "login.block_seconds",
-        default: Preset::Same("300"),
-        about: "Time that an address and user stay blocked, in seconds.",
+        default: Preset::Same("30"),
+        about: "Longest wait after failed logins, in seconds; waits begin at one second and double.",
         takes: Takes::Seconds { from: 0.05, to: 86_400.0, put: |s, t| s.login.block = t },
     },
     Setting {
@@ -264,6 +270,24 @@ pub static REGISTRY: &[Setting] = &[
             from: 0.0,
             to: 604_800.0,
             put: |s, t| s.login.idle = (!t.is_zero()).then_some(t),
+        },
+    },
+    Setting {
+        name: "proxies.trusted",
+        default: Preset::Same(""),
+        about: "Networks of the proxies that may name the client of a request.",
+        takes: Takes::Texts {
+            accepted: "a list of networks such as 10.0.0.0/8, or addresses",
+            put: |s, texts| networks(texts).map(|all| s.proxies.trusted = all),
+        },
+    },
+    Setting {
+        name: "proxies.header",
+        default: Preset::Same("x-forwarded-for"),
+        about: "The header in which those proxies name the client; they must not let clients set it.",
+        takes: Takes::Word {
+            words: || words(PROXY_HEADERS),
+            put: |s, word| choose(PROXY_HEADERS, word, &mut s.proxies.header),
         },
     },
     Setting {
@@ -417,6 +441,18 @@ fn appliances(settings: &mut Settings, names: &[&str]) -> Result<(), RefusedName
 }
 
 /// The ranges above keep every count within the type; the limit is for a range widened carelessly.
+const PROXY_HEADERS: &[(&str, ProxyHeader)] =
+    &[("x-forwarded-for", ProxyHeader::XForwardedFor), ("forwarded", ProxyHeader::Forwarded)];
+
+/// Networks, or addresses that stand for themselves.
+fn networks(texts: &[&str]) -> Result<Vec<IpNet>, String> {
+    let parse = |text: &&str| {
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map_err(|_| format!("{text} is not a network"))
+    };
+    texts.iter().map(parse).collect()
+}
+
 pub(super) fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }

@@ -22,6 +22,13 @@ pub(super) enum Takes<T> {
         /// Checks and assigns.
         put: fn(&mut T, &str) -> Result<(), String>,
     },
+    /// A list of texts with rules of their own, which may be empty; the refusal is a clause.
+    Texts {
+        /// The end of "it takes ...".
+        accepted: &'static str,
+        /// Checks and assigns.
+        put: fn(&mut T, &[&str]) -> Result<(), String>,
+    },
     /// A word from a list.
     Word {
         /// The list.
@@ -84,7 +91,7 @@ impl<T> Takes<T> {
     /// What is accepted, as the end of "it takes ...".
     pub(super) fn accepted(&self) -> String {
         match self {
-            Self::Text { accepted, .. } => (*accepted).to_owned(),
+            Self::Text { accepted, .. } | Self::Texts { accepted, .. } => (*accepted).to_owned(),
             Self::Word { words, .. } => format!("one of {}", words().join(", ")),
             Self::Switch(_) => "true or false".to_owned(),
             Self::Count { from, to, .. } => format!("a whole number from {from} to {to}"),
@@ -104,9 +111,10 @@ impl<T> Takes<T> {
             Self::Text { .. } | Self::Word { .. } | Self::File(_) | Self::Names(_) => {
                 format!("{spelled:?}")
             }
-            Self::Listeners(_) => {
-                let urls: Vec<String> = spelled.split(',').map(|url| format!("{url:?}")).collect();
-                format!("[{}]", urls.join(", "))
+            Self::Listeners(_) | Self::Texts { .. } => {
+                let texts = spelled.split(',').filter(|text| !text.is_empty());
+                let quoted: Vec<String> = texts.map(|text| format!("{text:?}")).collect();
+                format!("[{}]", quoted.join(", "))
             }
         }
     }
@@ -120,6 +128,11 @@ impl<T> Takes<T> {
         match self {
             Self::Text { put, .. } => put(target, raw.text().ok_or_else(wrong)?)
                 .map_err(|why| vec![Refusal::of(raw, Some(why))]),
+            Self::Texts { put, .. } => {
+                let mut texts = raw.list().ok_or_else(wrong)?;
+                texts.retain(|text| !text.is_empty());
+                put(target, &texts).map_err(|why| vec![Refusal::of(raw, Some(why))])
+            }
             Self::Word { put, .. } => {
                 raw.text().is_some_and(|word| put(target, word)).then_some(()).ok_or_else(wrong)
             }

@@ -60,6 +60,7 @@ fn the_defaults_are_these() {
         sps,
         limits,
         login,
+        proxies,
         tls,
         secrets,
         store,
@@ -92,8 +93,9 @@ fn the_defaults_are_these() {
     );
     assert_eq!(
         format!("{login:?}"),
-        "LoginSettings { failures: 10, window: 60s, block: 300s, idle: None }"
+        "LoginSettings { failures: 10, window: 60s, block: 30s, idle: None }"
     );
+    assert_eq!(format!("{proxies:?}"), "Proxies { trusted: [], header: XForwardedFor }");
     assert_eq!(tls, None);
     assert_eq!(secrets.key_file, None);
     assert_eq!((store.cache_bytes, store.checkpoint_revisions), (67_108_864, 1000));
@@ -104,8 +106,22 @@ fn the_defaults_are_these() {
 }
 
 #[test]
+fn proxies_are_networks() {
+    let file = "[proxies]\ntrusted = [\"10.0.0.0/8\", \"fd00::1\"]\nheader = \"forwarded\"";
+    let proxies = resolve(Mode::Serve, file, &[], &[]).unwrap().proxies;
+    let shown: Vec<String> = proxies.trusted.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["10.0.0.0/8", "fd00::1/128"]);
+    assert_eq!(proxies.header, front_end::ProxyHeader::Forwarded);
+    let expect = "environment variable BOXWOOD_PROXIES_TRUSTED: `proxies.trusted` cannot be \
+                  \"10.0.0.0/8,all\": all is not a network; it takes a list of networks such as \
+                  10.0.0.0/8, or addresses";
+    check_refused("", &[("BOXWOOD_PROXIES_TRUSTED", "10.0.0.0/8,all")], &[], &[expect]);
+}
+
+#[test]
 fn dev_has_its_own_defaults() {
     let settings = resolve(Mode::Dev, "", &[], &[]).unwrap();
+    assert_eq!(settings.login.failures, 0);
     assert_eq!(settings.data_dir, None);
     assert_eq!(settings.admin_password.unwrap().expose(), "admin");
     let settings = resolve(Mode::Dev, "", &[("BOXWOOD_ADMIN_PASSWORD", "other")], &[]).unwrap();

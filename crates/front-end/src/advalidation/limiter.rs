@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use parking_lot::Mutex;
 use transaction_engine::Timestamp;
 
+use crate::client_address::network;
+
 /// The number of requests that may come at once.
 pub(super) const BUCKET: u32 = 15;
 
@@ -28,7 +30,7 @@ impl Limiter {
     /// Takes one request out of the bucket of an address; how many are left, or `None` where there
     /// was none.
     pub(super) fn take(&self, address: IpAddr, now: Timestamp) -> Option<u32> {
-        let (address, now) = (address.to_canonical(), now.as_micros());
+        let (address, now) = (network(address), now.as_micros());
         let whole = i64::from(BUCKET) * MICROS;
         let mut buckets = self.full_at.lock();
         let full_at = buckets.get(&address).copied().unwrap_or(now);

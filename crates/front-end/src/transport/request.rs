@@ -130,6 +130,12 @@ impl Peer {
         Self { address, secure, text: address.to_string().into() }
     }
 
+    /// A client that a proxy forwards the requests of.
+    pub(crate) fn behind(client: SocketAddr, secure: bool, proxy: &Self) -> Self {
+        let text = format!("{} via {}", client.ip(), proxy.text).into();
+        Self { address: client, secure, text }
+    }
+
     /// The client's address; an IPv4 client of an IPv6 listener is shown as IPv4.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

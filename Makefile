@@ -1,6 +1,6 @@
 # The front door. Each target is a line or two; the work is cargo's.
 .DEFAULT_GOAL := help
-.PHONY: help run check test quick crash disk-faults power-cut fuzz bench bench-instructions docs generated
+.PHONY: help run check test quick crash disk-faults power-cut deny fuzz bench bench-instructions docs generated
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1#/p' $(MAKEFILE_LIST) | awk -F '#' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ disk-faults: ## Fail each operation on files, one by one, in eight ways (a quart
 power-cut: ## Cut the power under load, some two minutes; needs root and loop devices (BOXWOOD_POWER_CUTS=100)
 	cargo build --quiet --package boxwood
 	cargo test --quiet --package boundary-tests --test crash power_cut -- --ignored --show-output
+
+deny: ## Licences, sources and duplicate versions of dependencies (needs cargo-deny)
+	cargo deny --offline check licenses bans sources
 
 # With cargo-fuzz and a nightly compiler; without them the same targets change inputs by chance. What
 # breaks a promise goes into fuzz/artifacts, what reaches something new into fuzz/found.

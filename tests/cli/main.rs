@@ -4,6 +4,7 @@
 mod certificates;
 mod command_line;
 mod data_dir;
+mod earlier_versions;
 mod keys;
 mod log;
 mod memory;

@@ -1,4 +1,4 @@
-//! A stream that gives no more than so many bytes: a server that talks without end is hung up on
+//! A stream that gives a limited number of bytes: a server that talks without end is hung up on
 //! before its words fill the memory.
 
 use std::io;
@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use lettre::transport::smtp::client::AsyncTokioStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream of which so many bytes are read, after words of our own.
+/// A stream of which a limited number of bytes are read, after words of our own.
 #[derive(Debug)]
 pub(crate) struct Bounded<S> {
     inner: S,
@@ -19,7 +19,7 @@ pub(crate) struct Bounded<S> {
 }
 
 impl<S> Bounded<S> {
-    /// Reads at most so many bytes of a stream. `first` is read before anything of it.
+    /// Reads at most `left` bytes of a stream. `first` is read before anything of it.
     pub(crate) fn new(inner: S, peer: SocketAddr, first: &'static [u8], left: usize) -> Self {
         Self { inner, first, left, peer }
     }

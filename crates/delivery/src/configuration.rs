@@ -1,5 +1,5 @@
 //! What the committed configuration says of mail, traps, syslog and health, in words that know no
-//! vendor. Whoever knows the vendor's tree translates it into this.
+//! vendor. The code that knows the vendor's tree translates it into this.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -25,7 +25,7 @@ use crate::settings::{Parts, Settings};
 use crate::snmp::Engine;
 use crate::{mail, snmp, syslog};
 
-/// So many events may wait to become messages.
+/// The number of events that may wait to become messages.
 const EVENTS: usize = 1_024;
 
 /// What an appliance sends.

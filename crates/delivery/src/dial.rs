@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_told_without_asking_anybody() {
+    fn loopback_is_known_without_a_lookup() {
         for (host, may) in [
             (Host::Address("127.0.0.9".parse().unwrap()), true),
             (Host::Address("::1".parse().unwrap()), true),

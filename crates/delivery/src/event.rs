@@ -174,7 +174,7 @@ impl Event {
     }
 }
 
-/// The text without control characters, and not longer than so many bytes: what a client wrote goes
+/// The text without control characters, and cut to a number of bytes: what a client wrote goes
 /// into headers and lines.
 pub(crate) fn plain(text: &str, bytes: usize) -> String {
     let mut out = String::with_capacity(text.len().min(bytes));

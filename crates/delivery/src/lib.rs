@@ -1,8 +1,8 @@
 //! What an appliance sends: mails, SNMP traps, syslog lines.
 //!
-//! The crate knows no vendor, no HTTP and no store. Whoever knows the vendor's tree translates the
-//! committed configuration into a [`Configuration`]; whoever sees something happen reports an
-//! [`Event`]. In between are the queue, which a crash does not lose, the outbox, in which every
+//! The crate knows no vendor, no HTTP and no store. The code that knows the vendor's tree translates
+//! the committed configuration into a [`Configuration`]; the code in which something happens reports
+//! an [`Event`]. In between are the queue, which a crash does not lose, the outbox, in which every
 //! message can be read, and the one place where connections are made (`dial`), which decides to
 //! whom.
 //!

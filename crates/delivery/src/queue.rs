@@ -18,7 +18,7 @@ use crate::message::{Content, Message};
 
 const FILE: &str = "queue";
 const FRESH: &str = "queue.new";
-/// After so many lines of what is done the file is written again.
+/// The number of lines for done messages after which the file is written again.
 const DEAD_LINES: usize = 1_000;
 
 /// A line of the journal.

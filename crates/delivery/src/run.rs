@@ -16,7 +16,7 @@ use crate::gather::Gathering;
 
 /// The longest wait between two attempts.
 const LONGEST: Duration = Duration::from_secs(3_600);
-/// So many events become messages together: one write, one sync.
+/// The number of events that become messages together: one write, one sync.
 const AT_ONCE: usize = 64;
 
 /// The ways by which single events go, and those by which gathered ones go.

@@ -9,7 +9,7 @@ use crate::event::{Event, EventKind};
 
 pub use probe::{MachineProbe, Probe};
 
-/// So many measurements in a row must say the same before it counts.
+/// The number of measurements in a row that must agree before they count.
 const IN_A_ROW: u32 = 2;
 /// A figure is well again when it is this much below its limit, as a part of the limit.
 const MARGIN: f64 = 0.05;

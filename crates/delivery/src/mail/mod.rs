@@ -58,7 +58,7 @@ pub(crate) struct Letter<'a> {
 }
 
 impl Letter<'_> {
-    /// Writes it. `to` is who gets it; `None` where there is nobody.
+    /// Writes it. `to` is who gets it; `None` where there are no recipients.
     pub(crate) fn write(&self, settings: &Settings, to: &[&str]) -> Result<Option<Mail>, Failure> {
         if to.is_empty() {
             return Ok(None);

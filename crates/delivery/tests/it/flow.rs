@@ -224,7 +224,7 @@ async fn routes_say_which_event_goes_which_way_and_the_administrator_hears_what_
 #[tokio::test]
 async fn a_report_never_waits() {
     let site = start(settings(), everything("192.0.2.1"));
-    // Nobody takes them, and the channel is full long before the end.
+    // Nothing takes them, and the channel is full long before the end.
     site.delivery.stop();
     for _ in 0..100_000 {
         site.report("Revision");

@@ -70,7 +70,7 @@ impl Site {
         self.delivery.report(Event::new(self.delivery.now(), EventKind::Commit, text));
     }
 
-    /// The messages in a state, as soon as there are so many.
+    /// The messages in a state, as soon as there are that many.
     pub(crate) async fn messages(&self, state: &str, count: usize) -> Vec<Value> {
         let wanted = Wanted { state: Some(state.to_owned()), ..Wanted::default() };
         self.until(|| {

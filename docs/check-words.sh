@@ -18,7 +18,7 @@ NR == FNR {
     # Ends of clauses stay, so that no phrase is found across one; everything else between words is
     # a space.
     gsub(/[.:;,!?()|`"]/, " . ", line)
-    gsub(/[^a-z0-9.]+/, " ", line)
+    gsub(/[^a-z0-9._]+/, " ", line)
     # "there is no X", "is no longer" and "is no more than" are how one says it.
     gsub(/ there is no /, " there . ", line)
     gsub(/ is no (longer|more|less|fewer|greater|larger|smaller|later|earlier) /, " . ", line)

@@ -5,6 +5,7 @@ mod certificates;
 mod command_line;
 mod data_dir;
 mod earlier_versions;
+mod health;
 mod keys;
 mod log;
 mod memory;

@@ -32,6 +32,8 @@ pub enum Command {
     Export(ExportFlags),
     /// Load such a document as one transaction.
     Import(ImportFlags),
+    /// Ask a daemon on this machine whether it is healthy; exit code 0 or 1. For containers.
+    Healthcheck(HealthFlags),
 }
 
 /// What can be done with a catalog.
@@ -65,6 +67,9 @@ pub struct Flags {
     /// The setting `insecure_http`.
     #[arg(long, help = flag_help("insecure_http"))]
     pub insecure_http: bool,
+    /// The setting `expose_dev`.
+    #[arg(long, help = flag_help("expose_dev"))]
+    pub expose_dev: bool,
     /// Which state.
     #[command(flatten)]
     pub state: StateFlags,
@@ -153,15 +158,33 @@ pub struct ImportFlags {
     pub state: StateFlags,
 }
 
+/// What `healthcheck` takes.
+#[derive(Debug, Args)]
+pub struct HealthFlags {
+    /// Where the daemon listens: https://HOST:PORT. Without it, the first listener of the settings,
+    /// which come from the same flags, variables and file as the daemon's.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Ask whether changes can be made, and not only whether the daemon answers.
+    #[arg(long)]
+    pub ready: bool,
+    /// The daemon's settings.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
 impl Flags {
     /// What the flags give, weakest first: one that is named after a setting goes before `--set`.
     pub fn given(&self) -> Vec<Given> {
-        let Flags { listen, log, insecure_http, state } = self;
+        let Flags { listen, log, insecure_http, expose_dev, state } = self;
         let mut all = state.given();
         all.extend(listeners(listen));
         all.extend(log.iter().map(|text| spelled("log.filter", "--log", text)));
         if *insecure_http {
             all.push(given("insecure_http", "--insecure-http", Raw::Switch(true)));
+        }
+        if *expose_dev {
+            all.push(given("expose_dev", "--expose-dev", Raw::Switch(true)));
         }
         all
     }
@@ -262,6 +285,7 @@ mod tests {
             "--appliance",
             "sps-7.0",
             "--insecure-http",
+            "--expose-dev",
             "--catalog",
             "lamp",
             "--set",
@@ -283,6 +307,7 @@ mod tests {
                 "--listen sps-7.0 | appliances.sps-7.0.listen = a list",
                 "--log | log.filter = \"debug\"",
                 "--insecure-http | insecure_http = true",
+                "--expose-dev | expose_dev = true",
             ]
         );
     }

@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         Command::Catalog(command) => end(command::catalog::run(&command)),
         Command::Export(flags) => end(command::export::run(&flags, environment)),
         Command::Import(flags) => end(command::import::run(&flags, environment)),
+        Command::Healthcheck(flags) => end(command::healthcheck::run(&flags, environment)),
     }
 }
 

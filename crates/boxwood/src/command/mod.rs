@@ -3,6 +3,7 @@
 
 pub mod catalog;
 pub mod export;
+pub mod healthcheck;
 pub mod import;
 pub mod progress;
 pub mod remote;
@@ -105,6 +106,9 @@ pub enum CommandError {
     /// The document cannot be imported.
     #[error("nothing was imported: {0}")]
     Refused(#[from] Refusal),
+    /// A daemon is not healthy, or there is none.
+    #[error(transparent)]
+    Unhealthy(#[from] healthcheck::Unhealthy),
     /// A running daemon did not do it.
     #[error(transparent)]
     Remote(#[from] RemoteError),
@@ -116,7 +120,9 @@ impl CommandError {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Settings(_) | Self::Remote(RemoteError::Url(_) | RemoteError::Trust(_))
+            Self::Settings(_)
+                | Self::Unhealthy(healthcheck::Unhealthy::Port(_))
+                | Self::Remote(RemoteError::Url(_) | RemoteError::Trust(_))
         )
     }
 }

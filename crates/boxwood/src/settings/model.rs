@@ -22,6 +22,8 @@ pub struct Settings {
     pub data_dir: Option<PathBuf>,
     /// Plain http may be spoken on addresses other machines can reach.
     pub insecure_http: bool,
+    /// [`Mode::Dev`] may listen on addresses that other machines can reach.
+    pub expose_dev: bool,
     /// `log.*`
     pub log: LogSettings,
     /// `transactions.*`
@@ -190,6 +192,7 @@ impl Settings {
             appliances: Vec::new(),
             data_dir: None,
             insecure_http: false,
+            expose_dev: false,
             log: LogSettings { filter: String::new(), format: LogFormat::Auto },
             transactions: TransactionSettings { mode: TransactionMode::Auto },
             sps: SpsSettings::default(),

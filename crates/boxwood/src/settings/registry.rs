@@ -97,6 +97,13 @@ pub static REGISTRY: &[Setting] = &[
         takes: Takes::Switch(|s, value| s.insecure_http = value),
     },
     Setting {
+        name: "expose_dev",
+        default: Preset::Same("false"),
+        about: "Whether boxwood dev, whose login is known, may listen on addresses that other machines \
+                can reach: for containers.",
+        takes: Takes::Switch(|s, value| s.expose_dev = value),
+    },
+    Setting {
         name: "log.filter",
         default: Preset::Same("info"),
         about: "Events that are logged: a level, or levels by module as in \
@@ -362,6 +369,7 @@ pub const FLAGS: &[(&str, &str)] = &[
     ("catalog", "--catalog"),
     ("log.filter", "--log"),
     ("insecure_http", "--insecure-http"),
+    ("expose_dev", "--expose-dev"),
 ];
 
 /// The setting of that name.

@@ -55,6 +55,7 @@ fn the_defaults_are_these() {
         appliances,
         data_dir,
         insecure_http,
+        expose_dev,
         log,
         transactions,
         sps,
@@ -78,7 +79,7 @@ fn the_defaults_are_these() {
     assert_eq!(own.listen, ["https://127.0.0.1:8443".parse::<ListenUrl>().unwrap()]);
     assert_eq!(data_dir.as_deref(), Some(Path::new("/var/lib/boxwood")));
     assert_eq!((own.name.as_deref(), &own.catalog), (Some("sps-6.2"), &None));
-    assert!(!insecure_http);
+    assert!(!insecure_http && !expose_dev);
     assert_eq!((log.filter.as_str(), log.format), ("info", LogFormat::Auto));
     assert_eq!(transactions.mode, TransactionMode::Auto);
     assert!(!sps.lenient_commit);
@@ -220,6 +221,10 @@ fn rules_about_several_settings() {
     resolve(Mode::Serve, "", &[], &allowed).expect("insecure_http allows it");
     resolve(Mode::Dev, "", &[], &allowed).expect_err("but not in dev");
     resolve(Mode::Dev, "", &[], &[("listen", "https://0.0.0.0:0")]).expect_err("nor https in dev");
+    let exposed = [("listen", "https://0.0.0.0:0"), ("expose_dev", "true")];
+    resolve(Mode::Dev, "", &[], &exposed).expect("unless it is said that it may");
+    let exposed = [("listen", "http://0.0.0.0:0"), ("expose_dev", "true")];
+    resolve(Mode::Dev, "", &[], &exposed).expect_err("but not in clear");
     resolve(Mode::Dev, "", &[], &[("listen", "http://127.0.0.1:0")]).expect("loopback is fine");
 
     check_refused(

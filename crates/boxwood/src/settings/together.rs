@@ -110,10 +110,11 @@ fn unsafe_listener(settings: &Settings, setting: &str, url: &ListenUrl) -> Optio
     if url.is_loopback() {
         return None;
     }
-    if settings.mode == Mode::Dev {
+    if settings.mode == Mode::Dev && !settings.expose_dev {
         return Some(format!(
             "`{setting}` has {url}, which other machines can reach; `boxwood dev` has a known \
-             password and listens on loopback addresses only: use `boxwood serve` instead"
+             password and listens on loopback addresses only: use `boxwood serve`, or set \
+             `expose_dev` to true (--expose-dev) where only those can reach it who may know it"
         ));
     }
     (url.scheme == Scheme::Http && !settings.insecure_http).then(|| {

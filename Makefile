@@ -1,6 +1,6 @@
 # The front door. Each target is a line or two; the work is cargo's.
 .DEFAULT_GOAL := help
-.PHONY: help run check test quick crash disk-faults power-cut deny fuzz bench bench-instructions docs generated
+.PHONY: help run check test quick crash disk-faults power-cut deny fuzz bench bench-instructions docs generated packages test-packages
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1#/p' $(MAKEFILE_LIST) | awk -F '#' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -8,10 +8,15 @@ help: ## Show this list
 run: ## Build the release binary and start the local emulator (ARGS="--listen ..." adds flags)
 	cargo run --quiet --release --package boxwood -- dev $(ARGS)
 
-check: ## Formatting, lints and documentation, with warnings denied
+check: ## Formatting, lints, documentation and plain English, with warnings denied
 	cargo fmt --all --check
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --workspace
+	docs/check-words.sh $(PROSE)
+
+# What has been rewritten in plain English (docs/STYLE.md).
+PROSE = Makefile README.md SECURITY.md CONTRIBUTING.md docs/*.md docs/adr examples packaging \
+  $(addprefix docs/reference/, README.md guarantees.md own-api.md performance.md store-format.md)
 
 test: ## All tests; the boundary tests drive the binary built here
 	cargo build --quiet --package boxwood --package disk-shim
@@ -66,3 +71,10 @@ docs: ## Rust documentation, private items included, in target/doc
 generated: ## Rewrite the checked-in files that are made from code (tests with "generated" in their names)
 	UPDATE=1 cargo test --quiet --workspace --lib --bins generated
 	@git --no-pager diff --stat
+
+packages: ## A static binary, a Debian package and a container image in target/packages
+	packaging/build.sh
+
+test-packages: ## Build the packages unoptimised, install and run them in namespaces (as root)
+	PROFILE=dev packaging/build.sh
+	tests/packages/run.sh

@@ -240,13 +240,17 @@ fn outside_of_the_api_is_nothing_in_the_same_shape() {
             "/favicon.ico",
             "/apix",
             "/boxwood",
-            "/boxwood/v1",
+            "/boxwood/v1/nothing",
             "/boxwood/v2/health",
         ] {
             let answer = client.get(path).expect_error(404, "NotFound");
             assert!(answer.header("allow").is_some(), "{answer}");
             assert_eq!(answer.header("content-language"), Some("en"));
-            assert_eq!(answer.header("content-type"), Some("application/json; charset=utf-8"));
+            let kind = match path.starts_with("/boxwood") {
+                true => "application/problem+json",
+                false => "application/json; charset=utf-8",
+            };
+            assert_eq!(answer.header("content-type"), Some(kind));
             assert_eq!(answer.at("/meta/href"), json!(path));
         }
     }

@@ -21,7 +21,9 @@ fn a_node_lists_who_uses_it_and_where() {
     let shown = admin.get(certificates).expect(200);
     let href = shown.at("/body/server/meta/href");
     let href = href.as_str().expect("a path");
-    let expected = json!([{"fragment": null, "path": certificates, "pointer": "/server"}]);
+    let node = "/management/certificates";
+    let expected =
+        json!([{"fragment": null, "node": node, "path": certificates, "pointer": "/server"}]);
     assert_eq!(users_of(&mut admin, href), expected);
     // Named as the tree does, encoded, or with slashes that mean nothing, it is the same node.
     let bare = href.strip_prefix("/api/configuration").expect("an address");

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use transaction_engine::{Engine, Timestamp};
 
@@ -22,6 +22,9 @@ use crate::remembered::Remembered;
 use crate::session::Logins;
 use crate::throttle::ThrottleRules;
 use crate::transport::{CertificateSlot, Limits};
+
+/// How long a session lasts without a request where the appliance does not say: one hour.
+const OWN_IDLE_MICROS: i64 = 3_600_000_000;
 
 /// How the appliances of a process behave.
 #[derive(Clone, Debug)]
@@ -95,6 +98,8 @@ impl Appliance {
         let ProcessOptions { sessions, throttle, .. } = process.options.clone();
         let Blueprint(plan) = blueprint;
         let idle = plan.idle_micros();
+        // An appliance without sessions of its own has those of Boxwood's API all the same.
+        let _ = idle.compare_exchange(0, OWN_IDLE_MICROS, Ordering::Relaxed, Ordering::Relaxed);
         let logins = Arc::new(Logins::new(Arc::clone(&engine), sessions, idle));
         let dialect = plan.build(&engine, &logins);
         Self {

@@ -28,13 +28,13 @@ impl Tag {
 
     /// The header's value.
     pub(crate) fn value(self) -> HeaderValue {
-        let text = Bytes::from(self.header());
+        let text = Bytes::from(self.text());
         // Quotes and digits can always be a header's value.
         HeaderValue::from_maybe_shared(text).unwrap_or(HeaderValue::from_static("\"\""))
     }
 
     /// As the header has it: in quotes.
-    fn header(self) -> String {
+    pub(crate) fn text(self) -> String {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = String::with_capacity(2 + 2 * self.0.len());
         text.push('"');
@@ -55,7 +55,7 @@ pub(crate) fn none_match_fails(headers: &HeaderMap, tag: &HeaderValue) -> bool {
 
 /// Whether the caller wants to change another state than this.
 pub(crate) fn match_fails(headers: &HeaderMap, tag: Tag) -> bool {
-    let tag = tag.header();
+    let tag = tag.text();
     names(headers, &header::IF_MATCH, &tag, Comparison::Strong).is_some_and(|named| !named)
 }
 
@@ -95,8 +95,8 @@ mod tests {
     #[test]
     fn tags_in_headers_are_compared_as_the_rules_say() {
         let tag = Tag::of_listing(b"x");
-        let (own, weak) = (tag.header(), format!("W/{}", tag.header()));
-        let other = Tag::of_listing(b"y").header();
+        let (own, weak) = (tag.text(), format!("W/{}", tag.text()));
+        let other = Tag::of_listing(b"y").text();
         let both = format!("{other}, {own}");
         let sent: HeaderValue = own.parse().unwrap();
         for (value, none_match, matches) in [

@@ -21,6 +21,13 @@ pub(crate) fn basic(value: &[u8]) -> Option<Credentials> {
     Some(Credentials { user: user.to_owned(), password: Zeroizing::new(password.to_owned()) })
 }
 
+/// The token of `Bearer <token>`; `None` for anything else.
+pub(crate) fn bearer(value: &[u8]) -> Option<&str> {
+    let (scheme, token) = std::str::from_utf8(value).ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
 // Padding may be missing, as in some scripts.
 fn base64(text: &str) -> Option<Vec<u8>> {
     use base64::Engine as _;

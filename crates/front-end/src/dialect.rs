@@ -21,7 +21,8 @@ use transaction_engine::{Applier, Engine, MessageRule};
 use zeroize::Zeroizing;
 
 use crate::appliance::Appliance;
-use crate::caller::Caller;
+use crate::caller::{Account, Caller};
+use crate::credentials::Credentials;
 use crate::failure::{At, Failure};
 use crate::outcome::{Dressed, Outcome};
 use crate::presentation::Presentation;
@@ -60,6 +61,12 @@ pub(crate) trait Dialect: Send + Sync {
 
     /// The hash of the administrator's password, where it was changed over this API.
     fn administrator_hash(&self, _appliance: &Appliance) -> Option<Zeroizing<String>> {
+        None
+    }
+
+    /// The user of the appliance that a name and a password belong to, the administrator apart: for
+    /// sessions of Boxwood's own API.
+    fn account(&self, _appliance: &Appliance, _credentials: &Credentials) -> Option<Account> {
         None
     }
 

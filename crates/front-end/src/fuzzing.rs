@@ -8,7 +8,7 @@ use hyper::HeaderMap;
 
 use crate::credentials::{self, Credentials};
 use crate::http_path;
-use crate::own_api::route::Endpoint;
+use crate::own_api::route as own_route;
 use crate::query::Query;
 use crate::sps::route::{Route, RouteError};
 use crate::sps::{self, address};
@@ -40,7 +40,7 @@ pub fn route(path: &str) -> Named {
 /// Reads a request path below `/boxwood/v1`; what it names, as text.
 #[must_use]
 pub fn operation(path: &str) -> Option<String> {
-    Endpoint::parse(path).map(|endpoint| format!("{endpoint:?}"))
+    own_route::named(path)
 }
 
 /// Reads a query whose one name is `path`.

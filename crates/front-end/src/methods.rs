@@ -55,6 +55,12 @@ impl Methods {
         self.0 & other.0 == other.0
     }
 
+    /// The name of a single method.
+    pub(crate) fn name(self) -> &'static str {
+        let mut names = Self::NAMES.iter().filter(|(method, _)| *method != Self::NONE);
+        names.find(|(method, _)| *method == self).map_or("OPTIONS", |(_, name)| name)
+    }
+
     /// The value of `Allow`.
     pub(crate) fn text(self) -> String {
         let listed = Self::NAMES.iter().filter(|(methods, _)| self.has(*methods));

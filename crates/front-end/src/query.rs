@@ -48,6 +48,15 @@ pub(crate) struct Query<'q>(Vec<(Cow<'q, str>, Cow<'q, str>)>);
 impl<'q> Query<'q> {
     /// Reads a query. A name that is not known is refused, since it was meant to do something.
     pub(crate) fn read(query: Option<&'q str>, known: &[&str]) -> Result<Self, Failure> {
+        Self::read_repeated(query, known, &[])
+    }
+
+    /// The same, with further names that may stand in the query more than once.
+    pub(crate) fn read_repeated(
+        query: Option<&'q str>,
+        known: &[&str],
+        repeated: &[&str],
+    ) -> Result<Self, Failure> {
         let message = "The query must be UTF-8, percent-encoded, without control characters";
         let read = pairs(query.unwrap_or_default());
         let plain = |pairs: &Vec<(Cow<'q, str>, Cow<'q, str>)>| {
@@ -57,11 +66,16 @@ impl<'q> Query<'q> {
         };
         let found = read.filter(plain).ok_or_else(|| Failure::malformed(message, ""))?;
         for (at, (name, _)) in found.iter().enumerate() {
-            if !known.contains(&&**name) {
-                let message = format!("The query knows {} and nothing else", known.join(", "));
+            let repeats = repeated.contains(&&**name);
+            if !repeats && !known.contains(&&**name) {
+                let all = [known, repeated].concat().join(", ");
+                let message = match all.as_str() {
+                    "" => "There are no parameters of the query here".to_owned(),
+                    all => format!("The query knows {all} and nothing else"),
+                };
                 return Err(Failure::malformed(message, ""));
             }
-            if found[..at].iter().any(|(other, _)| other == name) {
+            if !repeats && found[..at].iter().any(|(other, _)| other == name) {
                 return Err(Failure::malformed(format!("The query has {name} twice"), ""));
             }
         }
@@ -71,6 +85,11 @@ impl<'q> Query<'q> {
     /// The value of a name.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
+    }
+
+    /// All values of a name.
+    pub(crate) fn all<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| &**value)
     }
 }
 

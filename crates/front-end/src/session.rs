@@ -59,11 +59,18 @@ pub(crate) struct Login {
     pub(crate) name: Arc<str>,
     /// Who it is, and what they may do.
     pub(crate) account: Account,
+    /// When it began.
+    pub(crate) opened: Timestamp,
     hash: TokenHash,
     last_used: AtomicI64,
 }
 
 impl Login {
+    /// When it was used last.
+    pub(crate) fn used(&self) -> Timestamp {
+        Timestamp::from_micros(self.last_used.load(Ordering::Relaxed))
+    }
+
     /// The login as the one who asks.
     pub(crate) fn caller(&self) -> Caller {
         Caller {
@@ -117,13 +124,14 @@ impl Logins {
             self.expire();
         }
         let token = new_token().ok_or(Full)?;
-        let session = self.engine.session_open(user);
+        let (session, opened) = (self.engine.session_open(user), self.now());
         let login = Arc::new(Login {
             name: session.id().to_string().into(),
             session,
             account,
+            opened,
             hash: hash(&token),
-            last_used: AtomicI64::new(self.now().as_micros()),
+            last_used: AtomicI64::new(opened.as_micros()),
         });
         let mut table = self.table.write();
         if table.len() >= self.limit {
@@ -163,6 +171,13 @@ impl Logins {
             tracing::info!(session = %login.session.id(), user = login.session.user(), "account changed, session ended");
             self.end(login);
         }
+    }
+
+    /// All of them, the oldest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Login>> {
+        let mut all: Vec<_> = self.table.read().values().map(Arc::clone).collect();
+        all.sort_by_key(|login| login.opened);
+        all
     }
 
     /// Ends all of them.
@@ -205,8 +220,9 @@ impl Logins {
         }
     }
 
-    fn expires(&self, login: &Login) -> Timestamp {
-        Timestamp::from_micros(login.last_used.load(Ordering::Relaxed)).plus(self.idle())
+    /// When it ends unless it is used before.
+    pub(crate) fn expires(&self, login: &Login) -> Timestamp {
+        login.used().plus(self.idle())
     }
 
     fn now(&self) -> Timestamp {

@@ -87,6 +87,22 @@ impl Edit<'_> {
         self.transaction.delete(&self.rules, path)
     }
 
+    /// Adds an element to the list that a value holds.
+    ///
+    /// # Errors
+    /// See [`Error`]; nothing is changed then.
+    pub fn node_append(&mut self, path: &NodePath, element: Value) -> Result<(), Error> {
+        self.transaction.append(&self.rules, path, element)
+    }
+
+    /// Puts the members of a collection in another order.
+    ///
+    /// # Errors
+    /// See [`Error`]; nothing is changed then.
+    pub fn collection_reorder(&mut self, path: &NodePath, keys: &[Key]) -> Result<(), Error> {
+        self.transaction.reorder(&self.rules, path, keys)
+    }
+
     /// Makes some nodes what they are in another tree of the same catalog, such as that of another
     /// head: bodies as they are, secrets sealed as they are, so both trees must be of one key. Paths
     /// at which neither tree has a node are passed over.

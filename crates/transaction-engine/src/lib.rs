@@ -46,7 +46,7 @@ pub use applier::Applier;
 pub use committed::{CommitOptions, Committed};
 pub use confirmation::{ConfirmToken, Confirmation};
 pub use edit::Edit;
-pub use engine::{Engine, FactoryGenerator, Options, Page, SecretForm, Status, View};
+pub use engine::{Engine, FactoryGenerator, Opened, Options, Page, SecretForm, Status, View};
 pub use error::{Error, Operation, Overlap, Refusal};
 pub use exclusive_lock::{Holder, Mode};
 pub use history_rules::{HistoryRules, MessageRule};

@@ -10,6 +10,7 @@ use config_tree::Tree;
 use parking_lot::Mutex;
 
 use crate::error::Error;
+use crate::revision::{RevisionNumber, Timestamp};
 use crate::session_id::SessionId;
 use crate::transaction::OpenTransaction;
 
@@ -27,7 +28,7 @@ pub(crate) enum State {
     Open(Box<OpenTransaction>),
     /// The writer has the transaction; the session sees what it was. `ended` when the session
     /// ended meanwhile: then nothing is handed back.
-    Committing { view: Tree, ended: bool },
+    Committing { view: Tree, base: RevisionNumber, since: Timestamp, ended: bool },
     /// Nothing is possible any more.
     Ended,
 }
@@ -51,8 +52,9 @@ impl State {
 
     /// Takes the open transaction out, to be committed; the session sees what it was meanwhile.
     pub(crate) fn take_open(&mut self) -> Result<Box<OpenTransaction>, Error> {
-        let view = self.open()?.tree().clone();
-        match std::mem::replace(self, Self::Committing { view, ended: false }) {
+        let open = self.open()?;
+        let (view, base, since) = (open.tree().clone(), open.base.number, open.opened);
+        match std::mem::replace(self, Self::Committing { view, base, since, ended: false }) {
             Self::Open(transaction) => Ok(transaction),
             _ => Err(Error::Internal("an open transaction was not open")),
         }

@@ -125,8 +125,14 @@ fn of_an_object(answer: &Response, is_json: bool, faults: &mut Faults) -> Option
     }
     let has_body = !answer.body.is_empty();
     if has_body || answer.request.method == "HEAD" && answer.status != 204 {
-        let json = answer.header("content-type") == Some("application/json; charset=utf-8");
-        faults.rule(json, "its Content-Type is not `application/json; charset=utf-8`");
+        // Refusals of the own API are problem documents.
+        let is_own = answer.path().starts_with("/boxwood/");
+        let kind = match is_own && answer.status >= 400 {
+            true => "application/problem+json",
+            false => "application/json; charset=utf-8",
+        };
+        let json = answer.header("content-type") == Some(kind);
+        faults.rule(json, &format!("its Content-Type is not `{kind}`"));
     }
     if !has_body {
         let to_head = answer.request.method == "HEAD";

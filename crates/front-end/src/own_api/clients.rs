@@ -6,14 +6,42 @@ use hyper::Method;
 use serde_json::{Value, json};
 use transaction_engine::Edit;
 
+use super::call::{Call, Refused};
+use super::route::{Operation, Who, ok, run};
 use crate::answer::Answer;
 use crate::appliance::Appliance;
-use crate::caller::Caller;
 use crate::failure::{Failure, Place};
 use crate::json::wipe;
+use crate::methods::Methods;
 use crate::presentation::Presentation;
 
 const HREF: &str = "/boxwood/v1/clients";
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new(Methods::GET, "clients", "clients", Who::Administrators, run!(clients))
+        .does("List clients", "Further clients of the appliance's API, without their secrets.")
+        .answers(&[ok("Clients", "All clients.")])
+        .refuses(&[404]),
+    Operation::new(Methods::GET, "clients/{name}", "client", Who::Administrators, run!(client))
+        .does("Read a client", "One client, without its secret.")
+        .answers(&[ok("Client", "The client.")])
+        .refuses(&[404]),
+    Operation::new(Methods::PUT, "clients/{name}", "client_set", Who::Administrators, run!(client))
+        .does("Make or change a client", "The body is what the appliance's catalog says.")
+        .takes("Body")
+        .answers(&[ok("Client", "The client as it is now.")])
+        .refuses(&[400, 404]),
+    Operation::new(
+        Methods::DELETE,
+        "clients/{name}",
+        "client_delete",
+        Who::Administrators,
+        run!(client),
+    )
+    .does("Delete a client", "Its credentials are not accepted any more.")
+    .answers(&[ok("Done", "It is gone.")])
+    .refuses(&[404]),
+];
 
 /// A body that may hold a secret; erased when it goes.
 struct Wiped(Value);
@@ -30,7 +58,8 @@ fn collection(appliance: &Appliance) -> Result<NodePath, Failure> {
 }
 
 /// All clients, without their secrets.
-pub(super) fn clients(appliance: &Appliance) -> Result<Answer, Failure> {
+async fn clients(call: Call<'_>) -> Result<Answer, Refused> {
+    let appliance = call.appliance;
     let (collection, shows) = (collection(appliance)?, appliance.shows());
     let running = appliance.engine.running();
     let members = running.tree.members(&collection);
@@ -41,21 +70,16 @@ pub(super) fn clients(appliance: &Appliance) -> Result<Answer, Failure> {
 }
 
 /// Shows, makes, changes or takes away a client.
-pub(super) async fn client(
-    appliance: &Appliance,
-    caller: &Caller,
-    method: &Method,
-    name: &str,
-    body: Option<Value>,
-) -> Result<Answer, Failure> {
+async fn client(mut call: Call<'_>) -> Result<Answer, Refused> {
+    let (appliance, method) = (call.appliance, &call.head.method);
     let collection = collection(appliance)?;
     let missing = || Failure::NotFound(Place::Request);
-    let key = Key::parse(name).map_err(|_| missing())?;
+    let key = Key::parse(call.step("name")).map_err(|_| missing())?;
     let path = collection.join(&key);
-    let actor = caller.session.user().to_owned();
+    let actor = call.caller()?.session.user().to_owned();
     match *method {
         Method::PUT => {
-            let sent = Wiped(super::needed(body)?);
+            let sent = Wiped(call.needed()?);
             let (made, at, collection) = (key.clone(), path.clone(), collection.clone());
             let change = move |edit: &mut Edit<'_>| -> Result<(), Failure> {
                 match edit.tree().body(&at) {

@@ -1,42 +1,64 @@
-//! Failures as Boxwood's own API shows them.
+//! Failures as Boxwood's own API shows them: problem documents (RFC 9457), with the members `error`
+//! and `meta` of its first version next to them.
 
-use catalog::Layer;
-use hyper::{StatusCode, header};
-use serde_json::{Value, json};
+use std::sync::Arc;
+
+use hyper::header::{self, HeaderValue};
+use serde_json::{Map, Value, json};
 use transaction_engine::Error as EngineError;
-use transaction_engine::store::StoreError;
 
+use super::call::Refused;
+use super::nodes::methods;
+use super::problem::{Problem, remedy, standing};
 use crate::answer::Answer;
+use crate::appliance::Appliance;
 use crate::failure::{At, Failure};
 use crate::http_path::parent_href;
 use crate::methods::Methods;
 use crate::outcome::Dressed;
-use crate::presentation::Presentation;
-use crate::transport::BodyError;
+use crate::presentation::{Presentation, TreePresentation};
 
-/// Shows a failure.
-pub(super) fn dress(
-    failure: &Failure,
-    at: &At<'_>,
-    shows: &dyn Presentation,
-    how_to_log_in: &str,
-) -> Dressed {
-    failure.log();
-    let (status, kind) = standing(failure);
-    let mut error = refusal(failure, at, shows);
-    if let Failure::Unauthenticated = failure {
-        let sentence = format!("{}; log in with {how_to_log_in}", failure.sentence(at, shows));
-        error["message"] = json!(sentence);
+/// The media type of a problem document.
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// Shows a refusal.
+pub(super) fn dress(refused: &Refused, at: &At<'_>, appliance: &Appliance) -> Dressed {
+    let first = match refused {
+        Refused::Once(failure) => failure,
+        Refused::Edits(failures) => match failures.first() {
+            Some((_, failure)) => failure,
+            None => &Failure::Internal,
+        },
+    };
+    let mut document = problem(first, at, appliance);
+    if let Refused::Edits(failures) = refused {
+        document["errors"] = json!(edit_errors(failures, at, appliance));
+        if failures.len() > 1 {
+            let more = failures.len() - 1;
+            document["detail"] = json!(format!(
+                "{} (and {more} more of the edits {} refused, see errors)",
+                document["detail"].as_str().unwrap_or_default(),
+                if more == 1 { "is" } else { "are" },
+            ));
+        }
     }
-    let sentence = error["message"].as_str().unwrap_or_default().to_owned();
-    let document =
-        json!({ "error": error, "meta": { "href": at.path, "parent": parent_href(at.path) } });
-    let allow = match failure {
-        Failure::MethodNotAllowed(methods) => *methods,
+    first.log();
+    let sentence = document["detail"].as_str().unwrap_or_default().to_owned();
+    document["instance"] = json!(at.path);
+    document["meta"] = json!({ "href": at.path, "parent": parent_href(at.path) });
+    let (status, Problem { kind, .. }) = standing(first);
+    let allow = match first {
+        Failure::MethodNotAllowed(allow) => *allow,
+        Failure::Engine(EngineError::NotAllowed { path, .. }) => methods(appliance, path),
         _ => Methods::GET,
     };
-    let mut answer = Answer::text(status, document.to_string()).allow(allow);
-    if let Failure::CredentialsWrong | Failure::Blocked(_) = failure {
+    let answer = Answer::text(status, document.to_string()).allow(allow);
+    let answer = answer.header(header::CONTENT_TYPE, PROBLEM_JSON);
+    Dressed { answer: headers(answer, first), kind, sentence }
+}
+
+fn headers(mut answer: Answer, failure: &Failure) -> Answer {
+    if let Failure::CredentialsWrong | Failure::CredentialsMissing | Failure::Blocked(_) = failure {
         answer = answer.header_text(header::WWW_AUTHENTICATE, "Basic realm=\"Boxwood\"");
     }
     if let Failure::Blocked(blocked) = failure {
@@ -45,73 +67,99 @@ pub(super) fn dress(
     if let Failure::Head(_) | Failure::Body(_) = failure {
         answer = answer.header_text(header::CONNECTION, "close");
     }
-    Dressed { answer, kind, sentence }
+    answer
 }
 
-/// A failure as it stands in an answer or an event.
+/// A failure as a problem, in an answer of its own or within one: paths as the tree has them in
+/// `errors`, as the appliance has them in `error`.
+pub(super) fn problem(failure: &Failure, at: &At<'_>, appliance: &Appliance) -> Value {
+    let (status, problem) = standing(failure);
+    let (tree, shows) = (tree(appliance), appliance.shows());
+    let mut document = Map::new();
+    let details = match failure.details(at, &tree) {
+        Value::Object(details) => details,
+        _ => Map::new(),
+    };
+    for (name, value) in details {
+        match (name.as_str(), value) {
+            ("errors", Value::Array(errors)) => {
+                let errors: Vec<Value> = errors.into_iter().map(neutral).collect();
+                document.insert("errors".to_owned(), json!(errors));
+            }
+            (_, value) => drop(document.insert(name, value)),
+        }
+    }
+    let mut old = refusal(failure, at, &*shows);
+    old["message"] = json!(sentence(failure, at, &*shows, appliance));
+    for (name, value) in [
+        ("type", json!(problem.uri())),
+        ("title", json!(problem.title)),
+        ("status", json!(status.as_u16())),
+        ("detail", json!(sentence(failure, at, &tree, appliance))),
+        ("remedy", json!(remedy(failure, problem))),
+        ("error", old),
+    ] {
+        document.insert(name.to_owned(), value);
+    }
+    Value::Object(document)
+}
+
+/// How nodes are shown in this API: by the paths of the tree.
+pub(super) fn tree(appliance: &Appliance) -> TreePresentation {
+    TreePresentation::new(Arc::clone(appliance.engine.catalog()))
+}
+
+fn sentence(
+    failure: &Failure,
+    at: &At<'_>,
+    shows: &dyn Presentation,
+    appliance: &Appliance,
+) -> String {
+    let sentence = failure.sentence(at, shows);
+    match failure {
+        Failure::Unauthenticated => {
+            let how = appliance.dialect.how_to_log_in();
+            format!("{sentence}; log in with POST /boxwood/v1/sessions or {how}")
+        }
+        _ => sentence,
+    }
+}
+
+// `message` and the first of `paths` by the names that a problem has for them.
+fn neutral(error: Value) -> Value {
+    let Value::Object(mut members) = error else { return error };
+    if let Some(message) = members.remove("message") {
+        members.insert("detail".to_owned(), message);
+    }
+    if let Some(path) = members.get("paths").and_then(|paths| paths[0].as_str()) {
+        let path = path.split('#').next().unwrap_or_default().to_owned();
+        members.insert("path".to_owned(), json!(path));
+    }
+    Value::Object(members)
+}
+
+// Each reason of each edit, with the place of the edit.
+fn edit_errors(failures: &[(usize, Failure)], at: &At<'_>, appliance: &Appliance) -> Vec<Value> {
+    let mut errors = Vec::new();
+    for (place, failure) in failures {
+        let mut shown = problem(failure, at, appliance);
+        let own = match shown["errors"].take() {
+            Value::Array(own) if !own.is_empty() => own,
+            _ => vec![json!({ "detail": shown["detail"], "type": shown["type"] })],
+        };
+        errors.extend(own.into_iter().map(|mut error| {
+            error["edit"] = json!(place);
+            error
+        }));
+    }
+    errors
+}
+
+/// A failure in the form of the first version of this API.
 pub(super) fn refusal(failure: &Failure, at: &At<'_>, shows: &dyn Presentation) -> Value {
     json!({
         "details": failure.details(at, shows),
         "message": failure.sentence(at, shows),
-        "type": standing(failure).1,
+        "type": standing(failure).1.kind,
     })
-}
-
-// The one table of statuses and types.
-fn standing(failure: &Failure) -> (StatusCode, &'static str) {
-    let (status, kind) = match failure {
-        Failure::Head(_) => (400, "InvalidRequest"),
-        Failure::PathUndecodable => (400, "InvalidRequestPath"),
-        Failure::Unauthenticated => (401, "Unauthenticated"),
-        Failure::CredentialsMissing | Failure::CredentialsWrong | Failure::Blocked(_) => {
-            (401, "AuthenticationFailure")
-        }
-        Failure::LoginsBusy => (503, "Busy"),
-        Failure::SessionsFull => (503, "TooManySessions"),
-        Failure::Forbidden(_) => (403, "Unauthorized"),
-        Failure::NotFound(_) => (404, "NotFound"),
-        Failure::MethodNotAllowed(_) => (405, "MethodNotAllowed"),
-        Failure::MediaType { .. } => (415, "InvalidRequestBody"),
-        Failure::Body(BodyError::TooLarge { .. }) => (413, "InvalidRequestBody"),
-        Failure::Body(BodyError::Stalled { .. }) => (408, "InvalidRequestBody"),
-        Failure::Body(_) | Failure::BodyMissing(_) | Failure::BodyInvalid(_) => {
-            (400, "InvalidRequestBody")
-        }
-        Failure::Malformed { .. } | Failure::Query(_) => (400, "SyntacticError"),
-        Failure::Limited { .. } => (429, "TooManyRequests"),
-        Failure::PreconditionFailed(_) => (412, "PreconditionFailed"),
-        Failure::Engine(error) => engine_standing(error),
-        Failure::Internal => (500, "InternalError"),
-    };
-    (StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), kind)
-}
-
-fn engine_standing(error: &EngineError) -> (u16, &'static str) {
-    match error {
-        EngineError::NoRevision { number, oldest, .. } if number < oldest => (410, "Gone"),
-        EngineError::NotFound(_)
-        | EngineError::NoTag(_)
-        | EngineError::NotAwaiting
-        | EngineError::NoRevision { .. } => (404, "NotFound"),
-        EngineError::NotAllowed { .. } => (405, "MethodNotAllowed"),
-        EngineError::Moved(_) => (412, "PreconditionFailed"),
-        EngineError::SessionEnded => (401, "Unauthenticated"),
-        EngineError::NoTransaction
-        | EngineError::Held(_)
-        | EngineError::Committing
-        | EngineError::KeyTaken(_)
-        | EngineError::Conflict { .. }
-        | EngineError::AwaitingConfirmation { .. } => (409, "Conflict"),
-        EngineError::Invalid(violations)
-            if violations.iter().any(|one| one.layer == Layer::Shape) =>
-        {
-            (400, "SyntacticError")
-        }
-        EngineError::NotAPermutation(_) | EngineError::TagName => (400, "SyntacticError"),
-        EngineError::IdempotencyMismatch => (422, "IdempotencyMismatch"),
-        EngineError::Internal(_) => (500, "InternalError"),
-        EngineError::Store(StoreError::TooLarge { .. }) => (400, "SemanticError"),
-        EngineError::Store(_) => (503, "StoreUnavailable"),
-        _ => (400, "SemanticError"),
-    }
 }

@@ -6,28 +6,47 @@ use config_tree::{Change, NodePath, changes_between, touched_between};
 use serde_json::{Value, json};
 use transaction_engine::{Engine, Revision};
 
-use super::blocking;
+use super::call::{Call, Refused};
+use super::route::{Operation, Who, ok, run};
+use super::{blocking, changes};
 use crate::answer::Answer;
-use crate::appliance::Appliance;
 use crate::authorship::{Written, written};
-use crate::changelog;
 use crate::failure::{Failure, Place};
+use crate::methods::Methods;
 use crate::presentation::Presentation;
 
 const HREF: &str = "/boxwood/v1/heads";
 
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new(Methods::GET, "heads", "heads", Who::Administrators, run!(heads))
+        .does("List heads", "The heads of the appliance with their revisions.")
+        .answers(&[ok("Heads", "All heads.")]),
+    Operation::new(
+        Methods::GET,
+        "heads/{name}/changes",
+        "head_changes",
+        Who::Administrators,
+        run!(head_changes),
+    )
+    .does("Compare a head", "What leads from the running head to another one, and who wrote it.")
+    .answers(&[ok("HeadChanges", "The changes.")])
+    .refuses(&[404]),
+];
+
 /// All heads with their revisions.
-pub(super) fn heads(appliance: &Appliance) -> Answer {
+async fn heads(call: Call<'_>) -> Result<Answer, Refused> {
+    let appliance = call.appliance;
     let running = ("running", &appliance.engine);
     let others = appliance.heads().iter().map(|head| (head.name, &head.engine));
     let item = |(name, engine): (&str, &Arc<Engine>)| json!({ "name": name, "revision": engine.running_number().get() });
     let items: Vec<Value> = std::iter::once(running).chain(others).map(item).collect();
     let meta = json!({ "href": HREF, "parent": "/boxwood/v1" });
-    Answer::document(&json!({ "items": items, "meta": meta }))
+    Ok(Answer::document(&json!({ "items": items, "meta": meta })))
 }
 
 /// What leads from the running head to another one, with who wrote each change there.
-pub(super) async fn changes(appliance: &Appliance, name: &str) -> Result<Answer, Failure> {
+async fn head_changes(call: Call<'_>) -> Result<Answer, Refused> {
+    let (appliance, name) = (call.appliance, call.step("name"));
     let head = appliance.heads().iter().find(|head| head.name == name);
     let head = head.ok_or(Failure::NotFound(Place::Request))?.clone();
     let (running, shows) = (Arc::clone(&appliance.engine), appliance.shows());
@@ -55,14 +74,12 @@ fn difference(
             continue;
         }
         let by = written.get(change.path());
-        let path = change.path().clone();
-        for mut entry in changelog::entries(shows, &[change]) {
+        for mut entry in changes::of_one(shows, &change) {
             if let Some(Written { author, time, revision }) = by {
                 entry["author"] = json!(author);
                 entry["time"] = json!(time.to_string());
                 entry["revision"] = json!(revision.get());
             }
-            entry["node"] = json!(path.to_string());
             shown.push(entry);
         }
     }

@@ -9,24 +9,91 @@ use serde_json::{Value, json};
 use transaction_engine::store::Tag;
 use transaction_engine::{Page, RevisionInfo, RevisionNumber, RevisionRecord};
 
-use super::blocking;
-use super::route::number;
+use super::call::{Call, Refused};
+use super::route::{Operation, Who, number, ok, query, run};
+use super::{blocking, changes};
 use crate::answer::Answer;
-use crate::appliance::Appliance;
-use crate::caller::Caller;
-use crate::changelog;
 use crate::failure::{Failure, Place};
+use crate::methods::Methods;
 use crate::presentation::Presentation;
 use crate::query::Query;
 
 const HREF: &str = "/boxwood/v1/revisions";
 
+const ADMINISTRATORS: Who = Who::Administrators;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new(Methods::GET, "revisions", "revisions", ADMINISTRATORS, run!(revisions))
+        .does("List revisions", "A page of the history, the newest first.")
+        .with(&[
+            query("limit", "integer", "How many at most: 1 to 500, 50 unless it is given."),
+            query("before", "integer", "Those before this revision."),
+        ])
+        .answers(&[ok("Revisions", "The page; `meta.next` leads on.")])
+        .refuses(&[400]),
+    Operation::new(
+        Methods::GET,
+        "revisions/{revision}",
+        "revision_read",
+        ADMINISTRATORS,
+        run!(revision),
+    )
+    .does("Read a revision", "One revision with its changes.")
+    .answers(&[ok("Revision", "The revision.")])
+    .refuses(&[404, 410]),
+    Operation::new(
+        Methods::GET,
+        "revisions/{revision}/tree",
+        "tree_at",
+        ADMINISTRATORS,
+        run!(tree),
+    )
+    .does("Read the configuration of a revision", "Every body at and below a path, as it was.")
+    .with(&[
+        query("path", "string", "The node, as the appliance or as the tree names it."),
+        query("limit", "integer", "How many bodies at most: 1 to 100000, 1000 unless it is given."),
+    ])
+    .answers(&[ok("Tree", "The bodies.")])
+    .refuses(&[400, 404, 410]),
+    Operation::new(Methods::GET, "revisions/diff", "revision_diff", ADMINISTRATORS, run!(diff))
+        .does("Compare two revisions", "What leads from one to the other.")
+        .with(&[
+            query("from", "integer", "The revision to begin at; needed."),
+            query("to", "integer", "The revision to end at; needed."),
+        ])
+        .answers(&[ok("Difference", "The changes.")])
+        .refuses(&[400, 404, 410]),
+    Operation::new(
+        Methods::POST,
+        "revisions/{revision}/restore",
+        "revision_restore",
+        ADMINISTRATORS,
+        run!(restore),
+    )
+    .does("Stage the way back to a revision", "It takes effect with the commit.")
+    .answers(&[ok("Changes", "What is staged now.")])
+    .refuses(&[400, 404, 409, 410]),
+    Operation::new(Methods::GET, "tags", "tags", ADMINISTRATORS, run!(tags))
+        .does("List tags", "All names that revisions have.")
+        .answers(&[ok("Tags", "All names.")]),
+    Operation::new(Methods::GET, "tags/{name}", "tag", ADMINISTRATORS, run!(tag))
+        .does("Read a tag", "The revision that has a name.")
+        .answers(&[ok("Tag", "The name.")])
+        .refuses(&[404]),
+    Operation::new(Methods::PUT, "tags/{name}", "tag_set", ADMINISTRATORS, run!(tag))
+        .does("Name a revision", "A named revision is kept, and all after it.")
+        .takes("TagTarget")
+        .answers(&[ok("Tag", "The name as it is now.")])
+        .refuses(&[400, 404, 410, 503]),
+    Operation::new(Methods::DELETE, "tags/{name}", "tag_delete", ADMINISTRATORS, run!(tag))
+        .does("Take a name away", "The revision stays for as long as it would without it.")
+        .answers(&[ok("Done", "It is gone.")])
+        .refuses(&[404, 503]),
+];
+
 /// A page of the history, the newest first.
-pub(super) async fn revisions(
-    appliance: &Appliance,
-    query: Option<&str>,
-) -> Result<Answer, Failure> {
-    let query = Query::read(query, &["limit", "before"])?;
+async fn revisions(call: Call<'_>) -> Result<Answer, Refused> {
+    let (appliance, query) = (call.appliance, call.query()?);
     let limit = limit(&query, 50, 500)?;
     let page = match query.get("before") {
         Some(before) => Page::Before(numbered("before", before)?),
@@ -52,10 +119,8 @@ pub(super) async fn revisions(
 }
 
 /// A revision with its changes.
-pub(super) async fn revision(
-    appliance: &Appliance,
-    number: RevisionNumber,
-) -> Result<Answer, Failure> {
+async fn revision(call: Call<'_>) -> Result<Answer, Refused> {
+    let (appliance, number) = (call.appliance, call.revision()?);
     let (engine, shows) = (Arc::clone(&appliance.engine), appliance.shows());
     let found = blocking(move || {
         let record = engine.revision_read(number)?;
@@ -67,12 +132,8 @@ pub(super) async fn revision(
 }
 
 /// What stood at a path and below it.
-pub(super) async fn tree(
-    appliance: &Appliance,
-    number: RevisionNumber,
-    query: Option<&str>,
-) -> Result<Answer, Failure> {
-    let query = Query::read(query, &["path", "limit"])?;
+async fn tree(call: Call<'_>) -> Result<Answer, Refused> {
+    let (appliance, number, query) = (call.appliance, call.revision()?, call.query()?);
     let limit = limit(&query, 1_000, 100_000)?;
     let path = path(&*appliance.shows(), &query)?;
     let (engine, shows) = (Arc::clone(&appliance.engine), appliance.shows());
@@ -92,20 +153,20 @@ pub(super) async fn tree(
 }
 
 /// What leads from one revision to another.
-pub(super) async fn diff(appliance: &Appliance, query: Option<&str>) -> Result<Answer, Failure> {
-    let query = Query::read(query, &["from", "to"])?;
+async fn diff(call: Call<'_>) -> Result<Answer, Refused> {
+    let (appliance, query) = (call.appliance, call.query()?);
     let needed = |name: &'static str| {
         let missing = || Failure::malformed(format!("The query needs {name}=REVISION"), "");
         numbered(name, query.get(name).ok_or_else(missing)?)
     };
     let (from, to) = (needed("from")?, needed("to")?);
     let (engine, shows) = (Arc::clone(&appliance.engine), appliance.shows());
-    let changes = blocking(move || {
+    let found = blocking(move || {
         let changes = engine.revision_diff(from, to)?;
-        Ok::<_, transaction_engine::Error>(changelog::entries(&*shows, &changes))
+        Ok::<_, transaction_engine::Error>(changes::entries(&*shows, &changes))
     });
     Ok(Answer::document(&json!({
-        "changes": changes.await??,
+        "changes": found.await??,
         "from": from.get(),
         "meta": { "href": format!("{HREF}/diff"), "parent": HREF },
         "to": to.get(),
@@ -113,20 +174,17 @@ pub(super) async fn diff(appliance: &Appliance, query: Option<&str>) -> Result<A
 }
 
 /// Stages what leads back to a revision.
-pub(super) async fn restore(
-    appliance: &Appliance,
-    caller: &Caller,
-    number: RevisionNumber,
-) -> Result<Answer, Failure> {
+async fn restore(call: Call<'_>) -> Result<Answer, Refused> {
+    let (appliance, caller, number) = (call.appliance, call.caller()?, call.revision()?);
     let (engine, session) = (Arc::clone(&appliance.engine), Arc::clone(&caller.session));
     let shows = appliance.shows();
-    let changes = blocking(move || {
+    let found = blocking(move || {
         engine.revision_restore(&session, number)?;
-        let changes = engine.transaction_changes(&session);
-        Ok::<_, transaction_engine::Error>(changelog::entries(&*shows, &changes))
+        let staged = engine.transaction_changes(&session);
+        Ok::<_, transaction_engine::Error>(changes::entries(&*shows, &staged))
     });
     Ok(Answer::document(&json!({
-        "changes": changes.await??,
+        "changes": found.await??,
         "meta": {
             "href": format!("{HREF}/{number}/restore"),
             "parent": format!("{HREF}/{number}"),
@@ -138,25 +196,21 @@ pub(super) async fn restore(
 // ===== names =====
 
 /// All names.
-pub(super) fn tags(appliance: &Appliance) -> Answer {
-    let items: Vec<Value> = appliance.engine.tags().iter().map(tag_shown).collect();
+async fn tags(call: Call<'_>) -> Result<Answer, Refused> {
+    let items: Vec<Value> = call.appliance.engine.tags().iter().map(tag_shown).collect();
     let meta = json!({ "href": "/boxwood/v1/tags", "parent": "/boxwood/v1" });
-    Answer::document(&json!({ "items": items, "meta": meta }))
+    Ok(Answer::document(&json!({ "items": items, "meta": meta })))
 }
 
 /// Shows, sets or takes away a name.
-pub(super) async fn tag(
-    appliance: &Appliance,
-    caller: &Caller,
-    method: &Method,
-    name: String,
-    body: Option<Value>,
-) -> Result<Answer, Failure> {
+async fn tag(call: Call<'_>) -> Result<Answer, Refused> {
+    let (appliance, method) = (call.appliance, &call.head.method);
+    let (name, body) = (call.step("name").to_owned(), call.body.as_ref());
     let engine = Arc::clone(&appliance.engine);
     match *method {
         Method::PUT => {
-            let number = tagged(body.as_ref())?;
-            let user = caller.session.user().to_owned();
+            let number = tagged(body)?;
+            let user = call.caller()?.session.user().to_owned();
             let tag = blocking(move || engine.tag_set(&user, &name, number)).await??;
             Ok(Answer::document(&tag_shown(&tag)))
         }
@@ -222,7 +276,7 @@ pub(super) fn record_shown(
     let shown = &record.changes[..record.changes.len().min(most)];
     json!({
         "author": record.author,
-        "changes": changelog::entries(shows, shown),
+        "changes": changes::entries(shows, shown),
         "commit_id": record.commit_id.to_string(),
         "complete": shown.len() == record.changes.len(),
         "digest": record.digest.to_string(),

@@ -2,21 +2,32 @@
 
 use serde_json::json;
 
+use super::call::{Call, Refused};
+use super::route::{Operation, Who, ok, query, run};
 use crate::answer::Answer;
-use crate::appliance::Appliance;
 use crate::caller::Access;
-use crate::caller::Caller;
 use crate::failure::{Failure, Place};
-use crate::query::Query;
+use crate::methods::Methods;
+
+pub(super) const OPERATIONS: &[Operation] = &[Operation::new(
+    Methods::GET,
+    "references",
+    "references",
+    Who::Users,
+    run!(references),
+)
+.does(
+    "Say who uses a node",
+    "The nodes that refer to one; those that the caller may not read are counted and not named.",
+)
+.with(&[query("path", "string", "The node, as the appliance or as the tree names it.")])
+.answers(&[ok("References", "Who refers to it.")])
+.refuses(&[400, 403, 404])];
 
 /// The nodes that refer to `path`, in what the caller sees: a transaction of theirs included. Costs
 /// as much as there are. Referrers that the caller may not read are counted and not named.
-pub(super) fn references(
-    appliance: &Appliance,
-    caller: &Caller,
-    query: Option<&str>,
-) -> Result<Answer, Failure> {
-    let query = Query::read(query, &["path"])?;
+async fn references(call: Call<'_>) -> Result<Answer, Refused> {
+    let (appliance, caller, query) = (call.appliance, call.caller()?, call.query()?);
     let missing = "Say of what: ?path=/api/configuration/... or a path of the tree";
     let asked = query.get("path").ok_or_else(|| Failure::malformed(missing, ""))?;
     let shows = appliance.shows();
@@ -24,11 +35,11 @@ pub(super) fn references(
     let target = Place::Node(path.clone());
     let rights = &caller.rights;
     if !rights.allow(Access::Read, &path) {
-        return Err(Failure::Forbidden(target));
+        return Err(Failure::Forbidden(target).into());
     }
     let view = appliance.engine.view(&caller.session);
     if view.tree().get(&path).is_none() {
-        return Err(Failure::NotFound(target));
+        return Err(Failure::NotFound(target).into());
     }
     let (seen, hidden): (Vec<_>, Vec<_>) = view
         .tree()
@@ -39,6 +50,7 @@ pub(super) fn references(
         .map(|referrer| {
             json!({
                 "fragment": referrer.fragment,
+                "node": referrer.path.to_string(),
                 "path": shows.href(&referrer.path),
                 "pointer": referrer.pointer,
             })

@@ -5,23 +5,38 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::http::request::Parts;
 use serde_json::{Value, json};
 use transaction_engine::Error as EngineError;
 
 use super::blocking;
+use super::call::{Call, Refused};
+use super::route::{Operation, Takes, Who, ok, query, run};
 use crate::answer::Answer;
-use crate::appliance::Appliance;
-use crate::caller::Caller;
 use crate::failure::Failure;
-use crate::query::Query;
+use crate::methods::Methods;
 use crate::request::expect_json_type;
 use crate::transfer::{self, Document, Outcome, Refusal, SecretHandling};
-use crate::transport::RequestBody;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new(Methods::GET, "export", "export", Who::Administrators, run!(export))
+        .does("Export the configuration", "The committed configuration as one document.")
+        .with(&[query("secrets", "string", "`sealed`, which the same key opens again, or `omit`.")])
+        .answers(&[ok("Export", "The document.")])
+        .refuses(&[400]),
+    Operation::new(Methods::POST, "import", "import", Who::Administrators, run!(import))
+        .does("Import a configuration", "A document as one transaction, or what it would change.")
+        .with(&[
+            query("dry_run", "boolean", "Check everything, say what would change, change nothing."),
+            query("message", "string", "Why, for the history."),
+        ])
+        .takes_as(Takes::Stream { schema: "Export" })
+        .answers(&[ok("Imported", "What has changed, or would.")])
+        .refuses(&[400, 408, 409, 413, 415, 503]),
+];
 
 /// The committed configuration as a document.
-pub(super) async fn export(appliance: &Appliance, head: &Parts) -> Result<Answer, Failure> {
-    let query = Query::read(head.uri.query(), &["secrets"])?;
+async fn export(call: Call<'_>) -> Result<Answer, Refused> {
+    let (appliance, query) = (call.appliance, call.query()?);
     let secrets = SecretHandling::parse(query.get("secrets").unwrap_or("sealed"))
         .ok_or_else(|| Failure::malformed("`secrets` must be sealed or omit", ""))?;
     let (catalog, running) = (Arc::clone(appliance.engine.catalog()), appliance.engine.running());
@@ -32,17 +47,14 @@ pub(super) async fn export(appliance: &Appliance, head: &Parts) -> Result<Answer
 }
 
 /// A document as one transaction, or what it would change.
-pub(super) async fn import(
-    appliance: &Appliance,
-    caller: &Caller,
-    head: &Parts,
-    body: RequestBody,
-) -> Result<Answer, Failure> {
-    let query = Query::read(head.uri.query(), &["dry_run", "message"])?;
+async fn import(mut call: Call<'_>) -> Result<Answer, Refused> {
+    let (appliance, caller, head) = (call.appliance, call.caller()?, call.head);
+    let body = call.stream.take().unwrap_or_default();
+    let query = call.query()?;
     let dry_run = match query.get("dry_run") {
         None | Some("false") => false,
         Some("true") => true,
-        Some(_) => return Err(Failure::malformed("`dry_run` must be true or false", "")),
+        Some(_) => return Err(Failure::malformed("`dry_run` must be true or false", "").into()),
     };
     let message = query.get("message").unwrap_or(transfer::MESSAGE).to_owned();
     expect_json_type(&head.headers)?;
@@ -51,7 +63,8 @@ pub(super) async fn import(
     let longer = appliance.process.options.import_bytes.div_ceil(limits.body_bytes.max(1));
     let longer = u32::try_from(longer).unwrap_or(u32::MAX);
     let time = limits.body_timeout.saturating_mul(longer);
-    let text = body.read(appliance.process.options.import_bytes, time).await?;
+    let text = body.read(appliance.process.options.import_bytes, time).await;
+    let text = text.map_err(Failure::from)?;
     // A holder whose session is over must not stand in the way until it is noticed.
     appliance.logins.expire();
 
@@ -67,7 +80,8 @@ pub(super) async fn import(
             transfer::import(&engine, &user, &document, &message, depth, &|_| {})
         }
     })
-    .await??;
+    .await?
+    .map_err(Failure::from)?;
     if !dry_run {
         tracing::info!(revision = outcome.revision, nodes = outcome.nodes, "imported");
     }

@@ -13,21 +13,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use config_tree::NodePath;
 use hyper::Method;
-use hyper::http::request::Parts;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use transaction_engine::{Error, Feed, Next, RevisionRecord, Session};
 
 use super::blocking;
+use super::call::{Call, Refused};
 use super::dress::refusal;
 use super::history::{numbered, path, record_shown};
+use super::route::{Answers, Operation, Who, header, query, run};
 use crate::answer::Answer;
-use crate::appliance::Appliance;
-use crate::caller::Caller;
-use crate::failure::{At, Failure};
+use crate::failure::At;
+use crate::methods::Methods;
 use crate::presentation::Presentation;
-use crate::query::Query;
 use crate::transport::{AnswerBody, Pieces};
 
 /// So often a client hears something, and its session is looked at.
@@ -39,13 +38,29 @@ const AT_ONCE: usize = 32;
 /// So many changes are shown of one commit; the revision itself has the rest.
 const CHANGES_SHOWN: usize = 1_000;
 
+pub(super) const OPERATIONS: &[Operation] =
+    &[Operation::new(Methods::GET, "watch", "watch", Who::Administrators, run!(watch))
+        .does(
+            "Watch commits",
+            "A stream of server-sent events: each commit once, in order, from any revision on.",
+        )
+        .with(&[
+            query("path", "string", "Commits that change this node or what is below it."),
+            query("from", "integer", "The revision after which to begin; without it, from now on."),
+            header("Last-Event-ID", "The revision at which an earlier stream was cut off."),
+        ])
+        .answers(&[Answers {
+            status: 200,
+            media: "text/event-stream",
+            schema: "",
+            about: "Events called `revision`, whose data is a Revision.",
+        }])
+        .refuses(&[400, 410])];
+
 /// Begins to watch.
-pub(super) fn watch(
-    appliance: &Appliance,
-    caller: &Caller,
-    head: &Parts,
-) -> Result<Answer, Failure> {
-    let query = Query::read(head.uri.query(), &["path", "from"])?;
+async fn watch(call: Call<'_>) -> Result<Answer, Refused> {
+    let (appliance, caller, head) = (call.appliance, call.caller()?, call.head);
+    let query = call.query()?;
     let path = path(&*appliance.shows(), &query)?;
     let last = head.headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default());
     let from = match (last, query.get("from")) {

@@ -35,7 +35,8 @@ use transaction_engine::{Applier, Engine, Idempotency, MessageRule};
 
 use crate::answer::Answer;
 use crate::appliance::Appliance;
-use crate::caller::{Access, Caller};
+use crate::caller::{Access, Account, Caller};
+use crate::credentials::Credentials;
 use crate::dialect::{Dialect, Ground, Plan, Waiting};
 use crate::failure::{At, Failure, Place};
 use crate::http_path::{self, canonical, parent_href};
@@ -203,6 +204,10 @@ impl Dialect for Sps {
     ) -> Waiting<'a, Result<Option<Caller>, Failure>> {
         let login = find_login(appliance, &request.head.headers);
         Box::pin(std::future::ready(Ok(login.map(|login| login.caller()))))
+    }
+
+    fn account(&self, appliance: &Appliance, credentials: &Credentials) -> Option<Account> {
+        accounts::find(&appliance.engine, &credentials.user, &credentials.password)
     }
 
     fn how_to_log_in(&self) -> &'static str {

@@ -6,6 +6,7 @@ use catalog::Hooks;
 use config_tree::{Body, Key, NodePath};
 use serde_json::Value;
 
+use crate::edit::Edit;
 use crate::engine::{Engine, View};
 use crate::error::Error;
 use crate::exclusive_lock::Mode;
@@ -140,6 +141,30 @@ impl Engine {
             transaction.reorder(rules, path, keys)
         })
         .map(|((), view)| view)
+    }
+
+    /// Makes several changes in the session's transaction, all of them or none. What `change` returned
+    /// comes back with the state after it.
+    ///
+    /// # Errors
+    /// What `change` failed with, and those of any change; nothing is staged then.
+    pub fn transaction_edit<T, E: From<Error>>(
+        &self,
+        session: &Session,
+        change: impl FnOnce(&mut Edit<'_>) -> Result<T, E>,
+    ) -> Result<(T, View), E> {
+        let mut state = session.state.lock();
+        let mut transaction = match &*state {
+            State::Closed if self.shared.exclusive_lock.mode() != Mode::Exclusive => {
+                OpenTransaction::new(self.running(), self.shared.clock.now())
+            }
+            // A copy costs a few pointers, and is dropped when one of the changes is refused.
+            other => other.open()?.clone(),
+        };
+        let done = change(&mut Edit::new(&mut transaction, self.shared.rules()))?;
+        let view = View::Staged(transaction.tree().clone());
+        *state = State::Open(Box::new(transaction));
+        Ok((done, view))
     }
 
     // Stages into the session's open transaction. Outside exclusive mode the first change opens one,

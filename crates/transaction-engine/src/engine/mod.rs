@@ -103,6 +103,17 @@ pub struct Status {
     pub message_required: bool,
 }
 
+/// A transaction that is open, as others see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The revision on which it is based.
+    pub base: RevisionNumber,
+    /// When it was opened.
+    pub since: Timestamp,
+    /// How many nodes it changes; `None` while it is being committed.
+    pub changes: Option<usize>,
+}
+
 impl View {
     /// The tree.
     #[must_use]

@@ -6,8 +6,9 @@ use config_tree::Change;
 
 use crate::commit::{Origin, Request};
 use crate::committed::{CommitOptions, Committed};
-use crate::engine::{Engine, Status};
+use crate::engine::{Engine, Opened, Status};
 use crate::error::Error;
+use crate::exclusive_lock::Mode;
 use crate::prepare::{Plan, plan, rebased};
 use crate::revision::RevisionNumber;
 use crate::session::{Session, State};
@@ -40,6 +41,28 @@ impl Engine {
         };
         let message_required = self.shared.needs_message(&self.running().tree);
         Status { open, changed, message_required }
+    }
+
+    /// What is open in a session, for those who look after all of them; `None` where nothing is.
+    #[must_use]
+    pub fn transaction_opened(&self, session: &Session) -> Option<Opened> {
+        match &*session.state.lock() {
+            State::Open(transaction) => Some(Opened {
+                base: transaction.base.number,
+                since: transaction.opened,
+                changes: Some(transaction.changes().len()),
+            }),
+            State::Committing { base, since, .. } => {
+                Some(Opened { base: *base, since: *since, changes: None })
+            }
+            State::Closed | State::Ended => None,
+        }
+    }
+
+    /// How transactions of several sessions get along.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.shared.exclusive_lock.mode()
     }
 
     /// The net changes of the session's transaction; none when none is open.

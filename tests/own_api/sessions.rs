@@ -32,8 +32,8 @@ fn wrong_credentials_are_refused_and_say_what_to_do() {
     assert!(refused["remedy"].as_str().unwrap().contains("password"), "{refused}");
     let refused = client.post(&v1("sessions"), &json!({ "user": "admin" })).expect(400).json();
     assert_eq!(kind(&refused), "syntactic-error");
-    let nobody = client.get(&v1("nodes")).expect(401).json();
-    assert!(nobody["remedy"].as_str().unwrap().contains("POST /boxwood/v1/sessions"), "{nobody}");
+    let refused = client.get(&v1("nodes")).expect(401).json();
+    assert!(refused["remedy"].as_str().unwrap().contains("POST /boxwood/v1/sessions"), "{refused}");
     let mut stranger = server.client().credentials("Authorization", "Bearer 0123");
     stranger.get(&v1("nodes")).expect(401);
     client.request("POST", &v1("sessions")).basic("admin", "admin").send().expect(201);

@@ -112,7 +112,7 @@ fn entry(path: &NodePath, place: &str, record: &RevisionRecord) -> Value {
     })
 }
 
-// The places of all values that are no objects with members.
+// The places of all values other than objects with members.
 fn leaves(value: &Value, place: String, found: &mut Vec<String>) {
     match value {
         Value::Object(members) if !members.is_empty() => {

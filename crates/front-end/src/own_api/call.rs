@@ -43,7 +43,7 @@ pub(super) struct Call<'a> {
     pub(super) operation: &'static Operation,
     /// The steps of the path that the request chose.
     pub(super) steps: Vec<(&'static str, String)>,
-    /// `None` where the operation needs nobody.
+    /// `None` where the operation needs no login.
     pub(super) caller: Option<&'a Caller>,
     /// The JSON body, where there is one.
     pub(super) body: Option<Value>,

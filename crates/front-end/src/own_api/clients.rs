@@ -69,7 +69,7 @@ async fn clients(call: Call<'_>) -> Result<Answer, Refused> {
     Ok(Answer::document(&json!({ "items": items, "meta": meta })))
 }
 
-/// Shows, makes, changes or takes away a client.
+/// Shows, makes, changes or removes a client.
 async fn client(mut call: Call<'_>) -> Result<Answer, Refused> {
     let (appliance, method) = (call.appliance, &call.head.method);
     let collection = collection(appliance)?;

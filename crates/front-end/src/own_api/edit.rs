@@ -26,7 +26,7 @@ pub(super) enum Does {
     Merge(Value),
     /// JSON Patch (RFC 6902).
     Patch(Value),
-    /// One value in its body is set; `None` takes it away.
+    /// One value in its body is set; `None` removes it.
     Set(String, Option<Value>),
     /// A collection gets a member, or a list an element.
     Create(Option<String>, Value),
@@ -371,7 +371,7 @@ fn patched(value: &mut Value, patch: &Value) -> Result<(), Failure> {
     })
 }
 
-// Sets or takes away one value. Below an object that is there a member may be new.
+// Sets or removes one value. Below an object that is there a member may be new.
 fn set(value: &mut Value, pointer: &str, new: Option<&Value>) -> Result<(), Failure> {
     if !pointer.is_empty() && !pointer.starts_with('/') {
         let message = format!("`pointer` must be a JSON Pointer such as /{pointer}");
@@ -383,7 +383,7 @@ fn set(value: &mut Value, pointer: &str, new: Option<&Value>) -> Result<(), Fail
         (false, Some(new)) => json!({ "op": "add", "path": pointer, "value": new }),
         (true, None) => json!({ "op": "remove", "path": pointer }),
         (false, None) => {
-            let message = format!("There is nothing at {pointer} to take away");
+            let message = format!("There is nothing at {pointer} to remove");
             return Err(Failure::malformed(message, ""));
         }
     };

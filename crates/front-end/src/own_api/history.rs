@@ -1,5 +1,5 @@
 //! `/boxwood/v1/revisions` and `/boxwood/v1/tags`: the past, listed, read, compared, brought back,
-//! named. Bodies are shown as everywhere, hence without secrets.
+//! named. Bodies are shown as everywhere, so without secrets.
 
 use std::sync::Arc;
 
@@ -86,7 +86,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .answers(&[ok("Tag", "The name as it is now.")])
         .refuses(&[400, 404, 410, 503]),
     Operation::new(Methods::DELETE, "tags/{name}", "tag_delete", ADMINISTRATORS, run!(tag))
-        .does("Take a name away", "The revision stays for as long as it would without it.")
+        .does("Remove a name", "The revision stays for as long as it would without it.")
         .answers(&[ok("Done", "It is gone.")])
         .refuses(&[404, 503]),
 ];
@@ -202,7 +202,7 @@ async fn tags(call: Call<'_>) -> Result<Answer, Refused> {
     Ok(Answer::document(&json!({ "items": items, "meta": meta })))
 }
 
-/// Shows, sets or takes away a name.
+/// Shows, sets or removes a name.
 async fn tag(call: Call<'_>) -> Result<Answer, Refused> {
     let (appliance, method) = (call.appliance, &call.head.method);
     let (name, body) = (call.step("name").to_owned(), call.body.as_ref());
@@ -266,7 +266,7 @@ fn tags_of(number: RevisionNumber, tags: &[Tag]) -> Vec<&str> {
     tags.iter().filter(|tag| tag.number == number).map(|tag| tag.name.as_str()).collect()
 }
 
-/// A revision with at most so many of its changes, of which one may become several entries.
+/// A revision with at most that many of its changes, of which one may become several entries.
 pub(super) fn record_shown(
     shows: &dyn Presentation,
     record: &RevisionRecord,

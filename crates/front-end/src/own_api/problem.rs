@@ -91,7 +91,7 @@ pub(super) const PROBLEMS: &[Problem] = &[
     ),
     problem(
         "Unauthenticated",
-        "Nobody is logged in",
+        "Not logged in",
         "Log in with POST /boxwood/v1/sessions, and send the token as Authorization: Bearer.",
     ),
     problem(

@@ -1,4 +1,4 @@
-//! Who uses a node: what a person asks before deleting it, or after being told that it is in use.
+//! Who uses a node: what a person asks before deleting it, or after a refusal because it is in use.
 
 use serde_json::json;
 

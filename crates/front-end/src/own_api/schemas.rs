@@ -117,7 +117,7 @@ fn general() -> Vec<(&'static str, Value)> {
     let appliance = object(json!({
         "name": text("Its name."),
         "title": text("Its name for people."),
-        "dialect": text("How its API speaks."),
+        "dialect": text("Which API it serves."),
         "mode": { "enum": ["exclusive", "concurrent", "autocommit"] },
     }));
     vec![
@@ -351,7 +351,7 @@ fn transactions() -> Vec<(&'static str, Value)> {
             "message": maybe_text("Why, for the history."),
             "confirm_within": {
                 "type": ["integer", "null"], "minimum": 1, "maximum": 604_800,
-                "description": "Undo it unless it is confirmed in so many seconds.",
+                "description": "Undo it unless it is confirmed within that many seconds.",
             },
         }),
         &[],

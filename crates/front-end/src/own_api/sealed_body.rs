@@ -1,6 +1,6 @@
-//! Bodies that hold secrets, changed without anybody seeing these.
+//! Bodies that hold secrets, changed without being shown.
 //!
-//! While a body is changed, a marker nobody can guess stands in the place of each secret: a patch
+//! While a body is changed, a marker that cannot be guessed stands in the place of each secret: a patch
 //! can neither test a secret nor copy it to where it would be shown.
 
 use config_tree::NodePath;
@@ -86,7 +86,7 @@ impl SealedBody {
         Ok(Self { value, secrets })
     }
 
-    // What only the appliance sets may be sent as it is: whoever puts back what was shown does so.
+    // What only the appliance sets may be sent as it is: a client that puts back what was shown does so.
     fn store(staging: &mut Staging<'_>, path: &NodePath, mut value: Value) -> Result<(), Failure> {
         if let Err(violations) = staging.catalog().check_body(path, value.clone()) {
             let former = staging.tree().body(path).map(config_tree::Body::value);

@@ -23,7 +23,7 @@ impl Fields {
         Ok(Self(fields))
     }
 
-    /// A body with these members only; one that is no object is shown whole.
+    /// A body with these members only; one that is not an object is shown whole.
     pub(super) fn of(&self, body: &Value) -> Value {
         if !body.is_object() {
             return body.clone();

@@ -95,7 +95,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     .answers(&[ok("Confirmed", "It is confirmed.")])
     .refuses(&[400, 404, 503]),
     Operation::new(Methods::POST, "confirmation/extend", "commit_extend", WRITERS, run!(extend))
-        .does("Give a commit more time", "So many seconds from now.")
+        .does("Give a commit more time", "That many seconds from now.")
         .takes("Extension")
         .answers(&[ok("Extended", "The new time.")])
         .refuses(&[400, 404, 503]),

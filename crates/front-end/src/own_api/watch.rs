@@ -29,13 +29,13 @@ use crate::methods::Methods;
 use crate::presentation::Presentation;
 use crate::transport::{AnswerBody, Pieces};
 
-/// So often a client hears something, and its session is looked at.
+/// How often a client hears something, and its session is looked at.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// So many commits are taken from the feed at once.
+/// How many commits are taken from the feed at once.
 const AT_ONCE: usize = 32;
 
-/// So many changes are shown of one commit; the revision itself has the rest.
+/// How many changes are shown of one commit; the revision itself has the rest.
 const CHANGES_SHOWN: usize = 1_000;
 
 pub(super) const OPERATIONS: &[Operation] =

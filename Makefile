@@ -1,6 +1,6 @@
 # The front door. Each target is a line or two; the work is cargo's.
 .DEFAULT_GOAL := help
-.PHONY: help run check test quick crash disk-faults power-cut deny fuzz bench bench-instructions docs generated packages test-packages
+.PHONY: help run check test quick crash disk-faults power-cut deny fuzz bench bench-instructions docs generated packages test-packages hostile
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\): .*## /\1#/p' $(MAKEFILE_LIST) | awk -F '#' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -28,6 +28,10 @@ quick: ## Unit tests alone
 crash: ## The crash tests with 500 kills and 5000 power cuts instead of the usual few
 	cargo build --quiet --package boxwood --package disk-shim
 	BOXWOOD_CRASH_KILLS=500 BOXWOOD_REPLAY_CUTS=5000 cargo test --quiet --package boundary-tests --test crash
+
+hostile: ## Attack the release binary over loopback with large bodies and floods of frames, some minutes
+	cargo build --quiet --release --package boxwood
+	BOXWOOD_HOSTILE=$(CURDIR)/target/release/boxwood cargo test --quiet --package boundary-tests --test hostile
 
 disk-faults: ## Fail each operation on files, one by one, in eight ways (a quarter of an hour)
 	cargo build --quiet --package boxwood --package disk-shim

@@ -230,6 +230,8 @@ fn limits(settings: &Settings) -> Limits {
         headers: given.headers,
         body_bytes: given.body_bytes,
         json_depth: given.json_depth,
+        violations: given.violations,
+        answer_bytes: given.answer_bytes,
         header_timeout: given.header_time,
         body_timeout: given.body_time,
         tls_timeout: given.tls_time,

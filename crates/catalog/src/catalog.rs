@@ -20,6 +20,7 @@ use crate::rules::{self, SecretReader};
 use crate::schema::Schema;
 use crate::time_format::TimeFormat;
 use crate::violation::{Layer, Violation, rule};
+use crate::violations::Violations;
 
 /// The schema of an appliance. Immutable, and meant to be shared.
 #[derive(Debug)]
@@ -291,13 +292,13 @@ impl Catalog {
     ///
     /// # Errors
     /// Every violation, sorted.
-    pub fn check_body(&self, path: &NodePath, value: Value) -> Result<Checked, Vec<Violation>> {
+    pub fn check_body(&self, path: &NodePath, value: Value) -> Result<Checked, Violations> {
         match self.endpoint(path) {
             Some(endpoint) if endpoint.kind() != EndpointKind::Folder => {
                 let schema = endpoint.schema();
                 check::check(schema, path, value, Secrets::Plain)
             }
-            _ => Err(vec![no_endpoint(path)]),
+            _ => Err(no_endpoint(path).into()),
         }
     }
 
@@ -320,9 +321,9 @@ impl Catalog {
     ///
     /// # Errors
     /// Every violation, sorted, with pointers into the element.
-    pub fn check_element(&self, path: &NodePath, value: Value) -> Result<Checked, Vec<Violation>> {
+    pub fn check_element(&self, path: &NodePath, value: Value) -> Result<Checked, Violations> {
         let endpoint = self.endpoint(path).filter(|endpoint| endpoint.is_list());
-        let Some(endpoint) = endpoint else { return Err(vec![no_endpoint(path)]) };
+        let Some(endpoint) = endpoint else { return Err(no_endpoint(path).into()) };
         match &endpoint.schema().list.items {
             Some(schema) => check::check(schema, path, value, Secrets::Plain),
             None => check::check(&Schema::default(), path, value, Secrets::Plain),
@@ -337,13 +338,8 @@ impl Catalog {
         path: &NodePath,
         references: &[Reference],
         secrets: &dyn SecretReader,
-    ) -> Vec<Violation> {
-        let mut found: Vec<Violation> = references
-            .iter()
-            .filter_map(|r| rules::reference(self, tree, path, r, secrets))
-            .collect();
-        found.sort();
-        found
+    ) -> Violations {
+        references.iter().filter_map(|r| rules::reference(self, tree, path, r, secrets)).collect()
     }
 
     /// What is wrong with a tree, given that it was valid before these changes. Costs
@@ -353,7 +349,7 @@ impl Catalog {
         after: &Tree,
         changes: &[Change],
         secrets: &dyn SecretReader,
-    ) -> Vec<Violation> {
+    ) -> Violations {
         rules::changes(self, after, changes, secrets)
     }
 
@@ -362,17 +358,13 @@ impl Catalog {
     ///
     /// # Errors
     /// Every violation, sorted.
-    pub fn check_kept_body(
-        &self,
-        path: &NodePath,
-        value: Value,
-    ) -> Result<Checked, Vec<Violation>> {
+    pub fn check_kept_body(&self, path: &NodePath, value: Value) -> Result<Checked, Violations> {
         match self.endpoint(path) {
             Some(endpoint) if endpoint.kind() != EndpointKind::Folder => {
                 let schema = endpoint.schema();
                 check::check_by(schema, path, value, Secrets::Plain, Author::Appliance)
             }
-            _ => Err(vec![no_endpoint(path)]),
+            _ => Err(no_endpoint(path).into()),
         }
     }
 
@@ -380,7 +372,7 @@ impl Catalog {
     ///
     /// # Errors
     /// Every violation, sorted.
-    pub fn check_key(&self, collection: &NodePath, text: &str) -> Result<Key, Vec<Violation>> {
+    pub fn check_key(&self, collection: &NodePath, text: &str) -> Result<Key, Violations> {
         keys::check(self, collection, text)
     }
 
@@ -410,7 +402,7 @@ impl Catalog {
     }
 
     /// What is wrong with a tree, bodies included. Costs O(n).
-    pub fn check_tree(&self, tree: &Tree, secrets: &dyn SecretReader) -> Vec<Violation> {
+    pub fn check_tree(&self, tree: &Tree, secrets: &dyn SecretReader) -> Violations {
         rules::tree(self, tree, secrets)
     }
 
@@ -496,5 +488,6 @@ pub(crate) fn no_endpoint(path: &NodePath) -> Violation {
         rule: rule::ENDPOINT,
         layer: Layer::Shape,
         message: format!("the catalog has nothing with a body at {path}"),
+        also: Vec::new(),
     }
 }

@@ -9,20 +9,28 @@ use crate::endpoint::EndpointKind;
 use crate::key_rule::KeyRule;
 use crate::schema::{JsonType, Schema, TextRules, Types};
 use crate::violation::{Layer, Violation, rule};
+use crate::violations::Violations;
 
 /// Whether a text can be the key of a new member.
 pub(crate) fn check(
     catalog: &Catalog,
     collection: &NodePath,
     text: &str,
-) -> Result<Key, Vec<Violation>> {
+) -> Result<Key, Violations> {
     let endpoint = catalog.endpoint(collection);
     let Some(endpoint) = endpoint.filter(|e| e.kind() == EndpointKind::Collection) else {
-        return Err(vec![no_endpoint(collection)]);
+        return Err(no_endpoint(collection).into());
     };
     let say = |message| {
         let (path, pointer) = (collection.clone(), "/key".to_owned());
-        vec![Violation { path, pointer, rule: rule::KEY, layer: Layer::Shape, message }]
+        Violations::from(Violation {
+            path,
+            pointer,
+            rule: rule::KEY,
+            layer: Layer::Shape,
+            message,
+            also: Vec::new(),
+        })
     };
     let rule = endpoint.key_rule();
     if !rule.may_be_given() {
@@ -39,7 +47,7 @@ pub(crate) fn check(
                 message: violation.message.replacen("the body", "`key`", 1),
                 ..violation
             };
-            return Err(violations.into_iter().map(about).collect());
+            return Err(violations.map(about));
         }
     }
     Key::parse(text).map_err(|error| say(format!("`key` cannot be used: {error}")))

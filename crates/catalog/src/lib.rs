@@ -21,7 +21,7 @@
 //! assert_eq!(catalog.check_body(&path, json!({"timeout": 10})).unwrap().value, json!({"timeout": 10}));
 //! let violations = catalog.check_body(&path, json!({"timeuot": 0})).unwrap_err();
 //! assert_eq!(violations[0].message, "`timeout` is required");
-//! assert_eq!(violations[1].message, "`timeuot` is not known here; did you mean `timeout`?");
+//! assert_eq!(violations[1].message, "the body has a member that is not known here; did you mean `timeout`?");
 //! # Ok::<(), catalog::LoadError>(())
 //! ```
 
@@ -48,6 +48,7 @@ mod schema;
 mod suggest;
 mod time_format;
 mod violation;
+mod violations;
 mod yaml;
 
 pub use catalog::{Catalog, Mint};
@@ -62,3 +63,4 @@ pub use rules::SecretReader;
 pub use schema::{Derived, Schema};
 pub use time_format::TimeFormat;
 pub use violation::{Layer, Violation, rule};
+pub use violations::Violations;

@@ -19,6 +19,7 @@ use crate::endpoint::EndpointKind;
 use crate::follow_up;
 use crate::schema::{ReferenceRule, SecretRule};
 use crate::violation::{Layer, Violation, rule};
+use crate::violations::Violations;
 
 /// Reads secrets for the rules that speak of their text.
 pub trait SecretReader {
@@ -110,7 +111,7 @@ pub(crate) fn changes(
     after: &Tree,
     changes: &[Change],
     secrets: &dyn SecretReader,
-) -> Vec<Violation> {
+) -> Violations {
     let mut touched = Touched::default();
     for change in changes {
         touched.change(catalog, after, change);
@@ -149,7 +150,7 @@ pub(crate) fn changes(
 }
 
 /// Everything that is wrong.
-pub(crate) fn tree(catalog: &Catalog, tree: &Tree, secrets: &dyn SecretReader) -> Vec<Violation> {
+pub(crate) fn tree(catalog: &Catalog, tree: &Tree, secrets: &dyn SecretReader) -> Violations {
     let mut found = BTreeSet::new();
     let mut targets = BTreeSet::new();
     for endpoint in catalog.endpoints() {
@@ -289,7 +290,7 @@ pub(crate) fn pointer_to(name: &str) -> String {
 
 fn violation(path: &NodePath, pointer: &str, rule: &'static str, message: String) -> Violation {
     let (path, pointer) = (path.clone(), pointer.to_owned());
-    Violation { path, pointer, rule, layer: Layer::Tree, message }
+    Violation { path, pointer, rule, layer: Layer::Tree, message, also: Vec::new() }
 }
 
 fn missing(catalog: &Catalog, tree: &Tree, path: &NodePath) -> Option<Violation> {
@@ -349,7 +350,8 @@ fn exclusive(catalog: &Catalog, tree: &Tree, target: &NodePath, found: &mut BTre
             place(other),
         );
         let (path, pointer) = (&referrer.path, &referrer.pointer);
-        found.insert(violation(path, pointer, rule::REFERENCE_EXCLUSIVE, message));
+        let violation = violation(path, pointer, rule::REFERENCE_EXCLUSIVE, message);
+        found.insert(Violation { also: vec![other.path.clone()], ..violation });
     }
 }
 
@@ -390,7 +392,8 @@ fn not_unique(
         let other = if key == first { second } else { first };
         let message =
             format!("{shown} must be unique in {collection}, and the member {other} has the same");
-        found.insert(violation(&collection.join(key), pointer, rule::UNIQUE, message));
+        let violation = violation(&collection.join(key), pointer, rule::UNIQUE, message);
+        found.insert(Violation { also: vec![collection.join(other)], ..violation });
     }
 }
 

@@ -4,6 +4,8 @@
 //! search. A suggestion that is far off costs more than none, so at most a third of the letters
 //! may differ.
 
+use std::borrow::Cow;
+
 /// The candidate that is nearest to `name`, if it is near at all.
 pub(crate) fn nearest<'a>(
     name: &str,
@@ -27,14 +29,20 @@ pub(crate) fn hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>
     nearest(name, candidates).map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
 }
 
+/// As many characters of a name as are shown that somebody else chose.
+const SHOWN: usize = 64;
+
+/// A name that somebody else chose, cut to a length.
+pub(crate) fn cut(name: &str) -> Cow<'_, str> {
+    match name.char_indices().nth(SHOWN) {
+        None => Cow::Borrowed(name),
+        Some((end, _)) => Cow::Owned(format!("{}…", &name[..end])),
+    }
+}
+
 /// A name that somebody else chose, made fit for a message.
 pub(crate) fn shown(name: &str) -> String {
-    let mut text: String =
-        name.chars().take(60).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if name.chars().nth(60).is_some() {
-        text.push('…');
-    }
-    text
+    cut(name).chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 // Optimal string alignment: insertions, deletions, replacements and swapped neighbours count one.
@@ -83,6 +91,6 @@ mod tests {
     #[test]
     fn foreign_names_are_shown_short_and_printable() {
         assert_eq!(shown("a\nb"), "a\u{fffd}b");
-        assert_eq!(shown(&"x".repeat(61)).chars().count(), 61);
+        assert_eq!(shown(&"x".repeat(65)).chars().count(), 65);
     }
 }

@@ -31,11 +31,14 @@ pub struct Violation {
     pub layer: Layer,
     /// A sentence without a final stop that a person can act on.
     pub message: String,
+    /// The nodes other than `path` that the sentence names: a reader who may not see one of them may
+    /// not see the sentence.
+    pub also: Vec<NodePath>,
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, pointer, rule, layer: _, message } = self;
+        let Self { path, pointer, rule, layer: _, message, also: _ } = self;
         write!(f, "{path}#{pointer}: {message} [{rule}]")
     }
 }

@@ -5,6 +5,7 @@
 //! panics included. What the reasons have in common whoever shows them, a sentence and structured
 //! details, is written here once. Neither holds a value that a client sent: it may be a secret.
 
+use catalog::{Violation, Violations, rule};
 use config_tree::{Body, NodePath};
 use hyper::Method;
 use serde_json::{Value, json};
@@ -17,8 +18,7 @@ use crate::methods::Methods;
 use crate::password::PasswordError;
 use crate::presentation::Presentation;
 use crate::throttle::Blocked;
-use crate::transport::{BodyError, HeadError};
-use catalog::Violation;
+use crate::transport::{BodyError, HeadError, Limits};
 
 /// Why a request is refused.
 #[derive(Debug)]
@@ -107,11 +107,19 @@ pub(crate) struct At<'a> {
     pub(crate) path: &'a str,
     /// What its caller may see; `None` where it is not known who asks.
     pub(crate) rights: Option<&'a Rights>,
+    /// How much may be shown.
+    pub(crate) limits: &'a Limits,
 }
 
 impl At<'_> {
     fn may_see(&self, path: &NodePath) -> bool {
         self.rights.is_some_and(|rights| rights.allow(Access::Read, path))
+    }
+
+    /// Whether the caller may see the sentence of a violation: every node that it names.
+    fn may_read(&self, violation: &Violation) -> bool {
+        let Violation { path, also, .. } = violation;
+        self.may_see(path) && also.iter().all(|path| self.may_see(path))
     }
 
     /// The path of a place.
@@ -274,7 +282,7 @@ fn engine_sentence(error: &EngineError, at: &At<'_>) -> String {
         EngineError::Conflict { head, overlaps, .. } => {
             let broken = overlaps.iter().find_map(|overlap| overlap.broken.as_ref());
             match broken {
-                Some(broken) if !at.may_see(&broken.path) => HIDDEN.to_owned(),
+                Some(broken) if !at.may_read(broken) => HIDDEN.to_owned(),
                 Some(Violation { message, .. }) => {
                     format!("With what others committed up to revision {head}, {message}")
                 }
@@ -306,10 +314,10 @@ fn capitalised(error: &EngineError) -> String {
 }
 
 // The message carries the first, since many clients show nothing else.
-fn first_of(violations: &[Violation], at: &At<'_>) -> String {
-    let seen = violations.iter().find(|violation| at.may_see(&violation.path));
+fn first_of(violations: &Violations, at: &At<'_>) -> String {
+    let seen = violations.iter().find(|violation| at.may_read(violation));
     let first = seen.map_or(HIDDEN, |violation| &violation.message);
-    match violations.len() {
+    match violations.total() {
         0 | 1 => first.to_owned(),
         2 => format!("{first} (and 1 more error, see details)"),
         n => format!("{first} (and {} more errors, see details)", n - 1),
@@ -332,22 +340,26 @@ fn engine_details(error: &EngineError, at: &At<'_>, shows: &dyn Presentation) ->
             json!({ "reason": "key-taken", "resource": shows.href(path) })
         }
         EngineError::Invalid(violations) | EngineError::Rejected(violations) => {
-            let errors: Vec<_> = violations.iter().map(|one| violation(one, at, shows)).collect();
-            json!({ "errors": errors })
+            let errors = violations.iter().map(|one| violation(one, at, shows));
+            listed(errors, violations.total(), at)
         }
-        EngineError::Conflict { base, head, overlaps } => json!({
-            "reason": "changed-meanwhile",
-            "base": base.get(),
-            "head": head.get(),
-            "errors": overlaps.iter().map(|one| overlap(one, at, shows)).collect::<Vec<_>>(),
-        }),
+        EngineError::Conflict { base, head, overlaps } => {
+            let errors = overlaps.iter().map(|one| overlap(one, at, shows));
+            let mut details = listed(errors, overlaps.len(), at);
+            details["reason"] = json!("changed-meanwhile");
+            details["base"] = json!(base.get());
+            details["head"] = json!(head.get());
+            details
+        }
         EngineError::InUse { path, referrers } => {
             let (seen, hidden): (Vec<_>, Vec<_>) =
                 referrers.iter().partition(|referrer| at.may_see(&referrer.path));
-            let places = seen.iter().map(|r| place(&shows.href(&r.path), &r.pointer));
-            let mut error = json!({
-                "message": message(), "rule": "in-use", "paths": places.collect::<Vec<_>>(),
-            });
+            let places = seen.iter().map(|r| json!(place(&shows.href(&r.path), &r.pointer)));
+            let (places, total) = (fitting(places, at), seen.len());
+            let mut error = json!({ "message": message(), "rule": "in-use", "paths": places });
+            if places.len() < total {
+                error["total"] = json!(total);
+            }
             if !hidden.is_empty() {
                 error["hidden"] = json!(hidden.len());
             }
@@ -361,8 +373,7 @@ fn engine_details(error: &EngineError, at: &At<'_>, shows: &dyn Presentation) ->
             "errors": [{ "message": message(), "paths": [shows.href(path)] }],
         }),
         EngineError::Refused(refusals) => {
-            let errors: Vec<_> = refusals.iter().map(|one| refusal(one, at, shows)).collect();
-            json!({ "errors": errors })
+            listed(refusals.iter().map(|one| refusal(one, at, shows)), refusals.len(), at)
         }
         EngineError::NoRevision { oldest, newest, .. } => {
             json!({ "oldest": oldest.get(), "newest": newest.get() })
@@ -381,14 +392,53 @@ fn engine_details(error: &EngineError, at: &At<'_>, shows: &dyn Presentation) ->
     }
 }
 
+/// The first of what a refusal lists, as the limits allow, and how many there are where that is not
+/// all.
+fn listed(errors: impl Iterator<Item = Value>, total: usize, at: &At<'_>) -> Value {
+    let errors = fitting(errors, at);
+    if errors.len() >= total {
+        return json!({ "errors": errors });
+    }
+    let cut = format!("only the first {} of {total} errors are listed", errors.len());
+    json!({ "errors": errors, "total": total, "cut": cut })
+}
+
+// Half of the answer's room: the rest is for its envelope, and for what escapes and links add.
+fn fitting(errors: impl Iterator<Item = Value>, at: &At<'_>) -> Vec<Value> {
+    let Limits { violations, answer_bytes, .. } = at.limits;
+    let mut room = answer_bytes / 2;
+    let mut fitting = Vec::new();
+    for mut error in errors.take(*violations) {
+        let mut size = error.to_string().len();
+        if size > room
+            && let Some(members) = error.as_object_mut()
+        {
+            // The bodies of a conflict can be as large as bodies are.
+            ["base", "theirs", "mine"].iter().for_each(|side| drop(members.remove(*side)));
+            size = error.to_string().len();
+        }
+        if size > room {
+            break;
+        }
+        room -= size;
+        fitting.push(error);
+    }
+    fitting
+}
+
 fn violation(violation: &Violation, at: &At<'_>, shows: &dyn Presentation) -> Value {
-    let Violation { path, pointer, rule, layer: _, message } = violation;
+    let Violation { path, pointer, rule, layer: _, message, also: _ } = violation;
     if !at.may_see(path) {
         return json!({ "message": HIDDEN, "paths": [], "rule": rule });
     }
+    // A name that the client made up is shown once, by the pointer: it may hold a secret.
+    let known = match *rule {
+        rule::UNKNOWN_MEMBER => pointer.rsplit_once('/').map_or("", |(object, _)| object),
+        _ => pointer,
+    };
     json!({
-        "message": message,
-        "paths": [place(&shows.href(path), pointer)],
+        "message": if at.may_read(violation) { message } else { HIDDEN },
+        "paths": [place(&shows.href(path), known)],
         "pointer": pointer,
         "rule": rule,
     })

@@ -26,6 +26,7 @@ mod failure;
 mod fair_queue;
 #[doc(hidden)]
 pub mod fuzzing;
+mod heavy;
 mod http_path;
 pub mod json;
 mod login_gate;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+use crate::heavy;
 use crate::query;
 use crate::transport::{Limits, RequestBody};
 
@@ -25,7 +26,8 @@ pub(crate) async fn json(
         return Ok(None);
     }
     expect_json_type(headers)?;
-    Ok(Some(crate::json::decode(&bytes, limits.json_depth)?))
+    heavy::turn(bytes.len()).await?;
+    Ok(Some(heavy::run(|| crate::json::decode(&bytes, limits.json_depth))?))
 }
 
 /// Refuses a body of another declared type than JSON. A browser sends a form's types across sites

@@ -16,6 +16,7 @@ use crate::appliance::Appliance;
 use crate::dialect::{Blueprint, Ground, Waiting};
 use crate::ds_server::{self, DsServerSettings};
 use crate::failure::{At, Failure};
+use crate::heavy;
 use crate::http_path;
 use crate::metrics::Metrics;
 use crate::outcome::{Dressed, Outcome};
@@ -89,7 +90,8 @@ impl Router {
 
     fn malformed(&self, failure: Failure, request: &Request) -> Outcome {
         let path = http_path::canonical(request.head.uri.path());
-        let at = At { method: &request.head.method, path: &path, rights: None };
+        let limits = &self.appliance.process.options.limits;
+        let at = At { method: &request.head.method, path: &path, rights: None, limits };
         Outcome::new("malformed", None, Err(self.appliance.dialect.dress(&failure, &at)))
     }
 }
@@ -114,7 +116,7 @@ impl Handler for Router {
         });
         let mut outcome = match at_once {
             Some(outcome) => outcome,
-            None => self.answer(request, body).instrument(span).await,
+            None => heavy::scope(self.answer(request, body)).instrument(span).await,
         };
         line.complete(&outcome);
         outcome.answer.stamp(id, || appliance.engine.running_number().get());
@@ -128,7 +130,8 @@ impl Handler for Router {
     }
 
     fn panicked(&self) -> Response<AnswerBody> {
-        let at = At { method: &Method::GET, path: "/", rights: None };
+        let limits = &self.appliance.process.options.limits;
+        let at = At { method: &Method::GET, path: "/", rights: None, limits };
         let Dressed { answer, .. } = self.appliance.dialect.dress(&Failure::Internal, &at);
         answer.into_response()
     }

@@ -4,7 +4,7 @@
 //! [`StoreError`] from a commit nobody knows what is on the medium, so the store refuses writes
 //! until it is opened again.
 
-use catalog::Violation;
+use catalog::{Violation, Violations};
 use config_tree::{Body, NodePath, Referrer};
 
 use crate::exclusive_lock::Holder;
@@ -38,11 +38,11 @@ pub enum Error {
     #[error("the session has ended")]
     SessionEnded,
     /// What was to be staged breaks rules; nothing was staged.
-    #[error("the change breaks {} rules", .0.len())]
-    Invalid(Vec<Violation>),
+    #[error("the change breaks {} rules", .0.total())]
+    Invalid(Violations),
     /// The configuration would break rules as a whole; the transaction is open and unchanged.
-    #[error("the configuration would break {} rules", .0.len())]
-    Rejected(Vec<Violation>),
+    #[error("the configuration would break {} rules", .0.total())]
+    Rejected(Violations),
     /// Others committed changes of the same nodes; the transaction is open and unchanged.
     #[error("revision {head} changed what this transaction (based on {base}) changes too")]
     Conflict {

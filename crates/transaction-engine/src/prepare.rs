@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use catalog::Violation;
+use catalog::Violations;
 use config_tree::{Change, Tree};
 use uuid::Uuid;
 
@@ -163,7 +163,7 @@ fn refusal(
     shared: &Shared,
     tip: &Revision,
     transaction: &OpenTransaction,
-    violations: Vec<Violation>,
+    violations: Violations,
 ) -> Error {
     let alone = transaction.base.number == tip.number
         || !shared

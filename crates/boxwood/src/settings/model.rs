@@ -100,6 +100,10 @@ pub struct Limits {
     pub import_bytes: usize,
     /// Arrays and objects inside one another.
     pub json_depth: usize,
+    /// Violations, conflicts or referrers that a refusal lists.
+    pub violations: usize,
+    /// Answer to a refused request.
+    pub answer_bytes: usize,
     /// Time for a request's head to arrive.
     pub header_time: Duration,
     /// Time for a request's body to arrive.
@@ -202,6 +206,8 @@ impl Settings {
                 body_bytes: 0,
                 import_bytes: 0,
                 json_depth: 0,
+                violations: 0,
+                answer_bytes: 0,
                 header_time: no_time,
                 body_time: no_time,
                 tls_time: no_time,

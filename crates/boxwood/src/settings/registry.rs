@@ -189,6 +189,23 @@ pub static REGISTRY: &[Setting] = &[
         takes: Takes::Count { from: 8, to: 127, put: |s, n| s.limits.json_depth = size(n) },
     },
     Setting {
+        name: "limits.violations",
+        default: Preset::Same("100"),
+        about: "Maximum number of violations, conflicts or referrers that a refusal lists.",
+        // As many as are kept.
+        takes: Takes::Count { from: 1, to: 1000, put: |s, n| s.limits.violations = size(n) },
+    },
+    Setting {
+        name: "limits.answer_bytes",
+        default: Preset::Same("1048576"),
+        about: "Maximum size of the answer to a refused request, in bytes.",
+        takes: Takes::Count {
+            from: 4096,
+            to: 1 << 28,
+            put: |s, n| s.limits.answer_bytes = size(n),
+        },
+    },
+    Setting {
         name: "limits.header_seconds",
         default: Preset::Same("10"),
         about: "Time allowed for the head of a request to arrive, in seconds.",

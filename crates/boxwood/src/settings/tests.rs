@@ -87,7 +87,7 @@ fn the_defaults_are_these() {
     assert_eq!(
         format!("{limits:?}"),
         "Limits { head_bytes: 65536, headers: 64, body_bytes: 10485760, \
-         import_bytes: 268435456, json_depth: 64, \
+         import_bytes: 268435456, json_depth: 64, violations: 100, answer_bytes: 1048576, \
          header_time: 10s, body_time: 30s, tls_time: 5s, connections: 512, \
          connections_per_address: 256, drain_time: 5s, sessions: 10000, \
          transaction_changes: 1000000, http2_streams: 64 }"

@@ -47,7 +47,7 @@ impl Checker<'_> {
         at: &Trail<'_>,
         selected: Option<Selected<'_>>,
     ) {
-        let before = self.found.len();
+        let before = self.found.total();
         let context = Context { rules, at, selected };
         self.read_only(context, members);
         if rules.unknown == Unknown::Drop {
@@ -77,7 +77,7 @@ impl Checker<'_> {
             }
         }
         if let Some(identity) = &rules.identity
-            && self.found.len() == before
+            && self.found.total() == before
             && self.mode == Secrets::Plain
         {
             self.identity(identity, members, at);
@@ -93,7 +93,8 @@ impl Checker<'_> {
             let Some(policy) = property.read_only else { continue };
             if members.remove(&property.name).is_some() && policy == ReadOnly::Refuse {
                 let at = context.at.name(&property.name);
-                let message = format!("{} is set by the appliance and may not be sent", at.shown());
+                let message =
+                    || format!("{} is set by the appliance and may not be sent", at.shown());
                 self.say(rule::READ_ONLY, &at, message);
             }
         }
@@ -180,7 +181,7 @@ impl Checker<'_> {
             (None, None, None) => String::new(),
         };
         let at = at.name(&property.name);
-        self.say(rule::REQUIRED, &at, format!("{} is required{why}", at.shown()));
+        self.say(rule::REQUIRED, &at, || format!("{} is required{why}", at.shown()));
     }
 
     /// Says that a member that is there should not be, or not with this nullness; whether its
@@ -205,13 +206,13 @@ impl Checker<'_> {
             (false, true) if self.is_broken(when, context.rules, members) => return false,
             (false, true) => "may be null only when",
         };
-        let message = format!("{} {must} {}", at_member.shown(), phrase(when, context.at));
+        let message = || format!("{} {must} {}", at_member.shown(), phrase(when, context.at));
         self.say(rule::NULL_WHEN, &at_member, message);
         true
     }
 
     fn absent(&mut self, at: &Trail<'_>, why: &str) {
-        self.say(rule::ABSENT, at, format!("{} may not be present {why}", at.shown()));
+        self.say(rule::ABSENT, at, || format!("{} may not be present {why}", at.shown()));
     }
 
     fn strangers(&mut self, context: Context<'_>, members: &Map<String, Value>) {
@@ -231,8 +232,11 @@ impl Checker<'_> {
             {
                 self.absent(&at_member, &format!("when {} is false", at.name(switch).shown()));
             } else {
-                let near = suggest::hint(name, rules.names());
-                let message = format!("{} is not known here{near}", at_member.shown());
+                // Without the name, which may hold a secret: the pointer has it.
+                let message = || {
+                    let near = suggest::hint(name, rules.names());
+                    format!("{} has a member that is not known here{near}", at.shown())
+                };
                 self.say(rule::UNKNOWN_MEMBER, &at_member, message);
             }
         }
@@ -245,7 +249,7 @@ impl Checker<'_> {
             return;
         }
         let choice = list(names.iter().map(|name| context.at.name(name).shown()), "or");
-        let message = match present {
+        let message = || match present {
             0 => format!("one of {choice} is required"),
             _ => format!("only one of {choice} may be present"),
         };
@@ -260,7 +264,7 @@ impl Checker<'_> {
                 Some(value) => {
                     let mut scratch = Checker::new(self.path, self.mode, self.author);
                     scratch.value(&sibling.schema, &mut value.clone(), &Trail::ROOT);
-                    !scratch.found.is_empty()
+                    scratch.found.total() > 0
                 }
             }
         })
@@ -275,7 +279,7 @@ impl Checker<'_> {
             && let Err(fault) = certificate::pair_check(pem, key)
         {
             let (key, pem) = (at_key.shown(), at_certificate.shown());
-            let message = match fault {
+            let message = || match fault {
                 PairFault::Mismatch => format!("{key} does not belong to {pem}"),
                 PairFault::Unreadable => format!("{key} or {pem} cannot be read"),
                 PairFault::Unsupported => format!(
@@ -294,7 +298,7 @@ impl Checker<'_> {
                 None => at_certificate.shown(),
                 Some(index) => at_chain.index(index).shown(),
             };
-            let message = format!("{} did not issue {before}", at_link.shown());
+            let message = || format!("{} did not issue {before}", at_link.shown());
             self.say(rule::ISSUER_CHAIN, &at_link, message);
         }
     }

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 use crate::schema::{JsonType, Members, Schema, Shape, TextRules, compare, integral, same};
 use crate::violation::{Layer, Violation, rule};
+use crate::violations::{Gathered, Violations};
 use order::ORDER;
 use words::{alternatives, article, canonical, plain};
 
@@ -68,7 +69,7 @@ pub(crate) fn check(
     path: &NodePath,
     value: Value,
     secrets: Secrets,
-) -> Result<Checked, Vec<Violation>> {
+) -> Result<Checked, Violations> {
     let author = match secrets {
         Secrets::Plain => Author::Client,
         Secrets::Sealed => Author::Appliance,
@@ -83,15 +84,14 @@ pub(crate) fn check_by(
     mut value: Value,
     secrets: Secrets,
     author: Author,
-) -> Result<Checked, Vec<Violation>> {
+) -> Result<Checked, Violations> {
     let mut checker = Checker::new(path, secrets, author);
     checker.value(schema, &mut value, &Trail::ROOT);
-    let Checker { mut found, references, secrets, .. } = checker;
-    if found.is_empty() {
+    let Checker { found, references, secrets, .. } = checker;
+    if found.total() == 0 {
         return Ok(Checked { value, references, secrets });
     }
-    found.sort();
-    Err(found)
+    Err(found.sorted())
 }
 
 /// The way from the top of a body to a value in it. It lives on the stack and becomes text only
@@ -99,19 +99,31 @@ struct Checker<'p> {
     path: &'p NodePath,
     mode: Secrets,
     author: Author,
-    found: Vec<Violation>,
+    found: Gathered,
     references: Vec<Reference>,
     secrets: Vec<String>,
 }
 
 impl<'p> Checker<'p> {
     fn new(path: &'p NodePath, mode: Secrets, author: Author) -> Self {
-        Self { path, mode, author, found: Vec::new(), references: Vec::new(), secrets: Vec::new() }
+        Self {
+            path,
+            mode,
+            author,
+            found: Gathered::default(),
+            references: Vec::new(),
+            secrets: Vec::new(),
+        }
     }
 
-    fn say(&mut self, rule: &'static str, at: &Trail<'_>, message: String) {
-        let (path, pointer) = (self.path.clone(), at.pointer());
-        self.found.push(Violation { path, pointer, rule, layer: Layer::Shape, message });
+    // The sentence is made only if it is kept: a hostile body breaks a rule a million times.
+    fn say(&mut self, rule: &'static str, at: &Trail<'_>, message: impl FnOnce() -> String) {
+        let pointer = at.pointer_cut();
+        if self.found.admits(&pointer, rule) {
+            let (path, message) = (self.path.clone(), message());
+            let layer = Layer::Shape;
+            self.found.add(Violation { path, pointer, rule, layer, message, also: Vec::new() });
+        }
     }
 
     fn value(&mut self, schema: &Schema, value: &mut Value, at: &Trail<'_>) {
@@ -121,7 +133,7 @@ impl<'p> Checker<'p> {
         let kind = JsonType::of(value);
         if !schema.types.admits(kind) {
             let message =
-                format!("{} must be {} and is {}", at.shown(), schema.types, article(value));
+                || format!("{} must be {} and is {}", at.shown(), schema.types, article(value));
             return self.say(rule::TYPE, at, message);
         }
         self.listed(schema, value, at);
@@ -138,13 +150,13 @@ impl<'p> Checker<'p> {
         if let Some(allowed) = &schema.allowed
             && !allowed.iter().any(|other| same(other, value))
         {
-            let message = format!("{} must be {}", at.shown(), alternatives(allowed.iter()));
+            let message = || format!("{} must be {}", at.shown(), alternatives(allowed.iter()));
             self.say(rule::ENUM, at, message);
         }
         if let Some(constant) = &schema.constant
             && !same(constant, value)
         {
-            let message = format!("{} must be {}", at.shown(), plain(constant));
+            let message = || format!("{} must be {}", at.shown(), plain(constant));
             self.say(rule::CONST, at, message);
         }
     }
@@ -154,12 +166,12 @@ impl<'p> Checker<'p> {
         if let Some(min) = &schema.number.min
             && compare(number, min).is_lt()
         {
-            self.say(rule::MINIMUM, at, format!("{} must be at least {min}", at.shown()));
+            self.say(rule::MINIMUM, at, || format!("{} must be at least {min}", at.shown()));
         }
         if let Some(max) = &schema.number.max
             && compare(number, max).is_gt()
         {
-            self.say(rule::MAXIMUM, at, format!("{} must be at most {max}", at.shown()));
+            self.say(rule::MAXIMUM, at, || format!("{} must be at most {max}", at.shown()));
         }
         // One spelling for equal integers, or equal bodies would differ in their text.
         if number.is_f64()
@@ -182,7 +194,7 @@ impl<'p> Checker<'p> {
             }
         }
         for (rule, must) in text_faults(&schema.text, text) {
-            self.say(rule, at, format!("{} must {must}", at.shown()));
+            self.say(rule, at, || format!("{} must {must}", at.shown()));
         }
     }
 
@@ -191,13 +203,13 @@ impl<'p> Checker<'p> {
         if let Some(min) = rules.min
             && items.len() < min
         {
-            let message = format!("{} must have at least {}", at.shown(), count(min, "item"));
+            let message = || format!("{} must have at least {}", at.shown(), count(min, "item"));
             self.say(rule::MIN_ITEMS, at, message);
         }
         if let Some(max) = rules.max
             && items.len() > max
         {
-            let message = format!("{} must have at most {}", at.shown(), count(max, "item"));
+            let message = || format!("{} must have at most {}", at.shown(), count(max, "item"));
             self.say(rule::MAX_ITEMS, at, message);
         }
         if let Some(schema) = &rules.items {
@@ -216,7 +228,7 @@ impl<'p> Checker<'p> {
         for (index, item) in items.iter().enumerate() {
             if !seen.insert(canonical(item)) {
                 let at = at.index(index);
-                let message = format!("{} repeats an earlier item", at.shown());
+                let message = || format!("{} repeats an earlier item", at.shown());
                 self.say(rule::UNIQUE_ITEMS, &at, message);
             }
         }

@@ -29,13 +29,13 @@ impl Checker<'_> {
         let at_order = at.name(ORDER);
         let order = match members.get(ORDER) {
             None => {
-                let message = format!("{} is required: a list of the keys", at_order.shown());
+                let message = || format!("{} is required: a list of the keys", at_order.shown());
                 return self.say(rule::REQUIRED, &at_order, message);
             }
             Some(Value::Array(order)) => order,
             Some(other) => {
                 let message =
-                    format!("{} must be a list and is {}", at_order.shown(), article(other));
+                    || format!("{} must be a list and is {}", at_order.shown(), article(other));
                 return self.say(rule::TYPE, &at_order, message);
             }
         };
@@ -45,19 +45,19 @@ impl Checker<'_> {
             match item.as_str() {
                 Some(key) if keys.insert(key) => {}
                 Some(_) => {
-                    let message = format!("{} repeats an earlier key", at.shown());
+                    let message = || format!("{} repeats an earlier key", at.shown());
                     self.say(rule::UNIQUE_ITEMS, &at, message);
                 }
                 None => {
                     let message =
-                        format!("{} must be a string and is {}", at.shown(), article(item));
+                        || format!("{} must be a string and is {}", at.shown(), article(item));
                     self.say(rule::TYPE, &at, message);
                 }
             }
         }
         let named = keys.iter().all(|key| *key != ORDER && members.contains_key(*key));
         if !named || keys.len() + 1 != members.len() {
-            let message = format!("{} must name each other member once", at_order.shown());
+            let message = || format!("{} must name each other member once", at_order.shown());
             self.say(rule::ORDER, &at_order, message);
         }
     }

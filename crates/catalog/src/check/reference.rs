@@ -25,7 +25,7 @@ impl Checker<'_> {
         let Some(((key, fragment), text)) = found else {
             let null = if schema.types.admits(JsonType::Null) { ", or null" } else { "" };
             let what = reference_form(reference);
-            let message = format!("{} must be {what}{null}", at.shown());
+            let message = || format!("{} must be {what}{null}", at.shown());
             return self.say(rule::REFERENCE_FORM, at, message);
         };
         let target = reference.collection.join(&key);
@@ -57,11 +57,13 @@ impl Checker<'_> {
             None => {
                 let null = if schema.types.admits(JsonType::Null) { ", or null" } else { "" };
                 let collection = &reference.collection;
-                let message = format!(
-                    "{} must be the `{}` of a member of {collection}{null}",
-                    at.shown(),
-                    by.member,
-                );
+                let message = || {
+                    format!(
+                        "{} must be the `{}` of a member of {collection}{null}",
+                        at.shown(),
+                        by.member,
+                    )
+                };
                 self.say(rule::REFERENCE_FORM, at, message);
             }
         }

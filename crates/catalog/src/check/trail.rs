@@ -44,6 +44,18 @@ impl<'a> Trail<'a> {
         text
     }
 
+    /// The same for a violation, each name cut: those that a client made up may be as long as its
+    /// body, and may hold secrets.
+    pub(super) fn pointer_cut(&self) -> String {
+        let mut text = self.parent.map(Trail::pointer_cut).unwrap_or_default();
+        match self.step {
+            Step::Name(name) => pointer::push(&mut text, &suggest::cut(name)),
+            Step::Root => {}
+            Step::Index(index) => text.push_str(&format!("/{index}")),
+        }
+        text
+    }
+
     /// As a person writes it: `` `smtp_auth.password` ``.
     pub(super) fn shown(&self) -> String {
         match self.step {

@@ -25,13 +25,13 @@ impl Checker<'_> {
         let allowed = || list(union.tags().map(str::to_owned), "or");
         let branch = match members.get(&union.tag) {
             None => {
-                let message = format!("{} is required: {}", at_tag.shown(), allowed());
+                let message = || format!("{} is required: {}", at_tag.shown(), allowed());
                 return self.say(rule::REQUIRED, &at_tag, message);
             }
             Some(Value::String(tag)) => union.branch(tag),
             Some(other) => {
                 let message =
-                    format!("{} must be a string and is {}", at_tag.shown(), article(other));
+                    || format!("{} must be a string and is {}", at_tag.shown(), article(other));
                 return self.say(rule::TYPE, &at_tag, message);
             }
         };
@@ -42,7 +42,7 @@ impl Checker<'_> {
             }
             None if union.others => {}
             None => {
-                let message = format!("{} must be {}", at_tag.shown(), allowed());
+                let message = || format!("{} must be {}", at_tag.shown(), allowed());
                 self.say(rule::UNION_TAG, &at_tag, message);
             }
         }

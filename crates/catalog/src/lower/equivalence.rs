@@ -176,7 +176,7 @@ fn validator(schema: &Schema) -> Validator {
     options.build(&schema.to_json_schema()).unwrap()
 }
 
-fn accepts(schema: &Schema, document: &Value) -> Result<(), Vec<crate::Violation>> {
+fn accepts(schema: &Schema, document: &Value) -> Result<(), crate::Violations> {
     match check::check_by(
         schema,
         &NodePath::root(),

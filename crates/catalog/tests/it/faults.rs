@@ -413,7 +413,7 @@ examples:
         faults(&[CATALOG, ("a.yaml", file), collection]),
         [
             "a.yaml:12 the default does not satisfy the schema: `a` must be an integer and is a string",
-            "a.yaml:13 the default does not satisfy the schema: `z` is not known here; did you mean `a`?",
+            "a.yaml:13 the default does not satisfy the schema: the body has a member that is not known here; did you mean `a`?",
             "a.yaml:17 the example \"first\" does not satisfy the schema: `a` must be an integer and is a number with a fraction or beyond 64 bits",
             "a.yaml:18 this is no example",
         ]

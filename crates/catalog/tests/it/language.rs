@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use catalog::{Catalog, EndpointKind, Fidelity, Violation};
+use catalog::{Catalog, EndpointKind, Fidelity};
 use config_tree::{Change, NodePath, Tree};
 use serde_json::{Value, json};
 
@@ -550,7 +550,7 @@ fn version_7_differs_from_version_6_as_documented() {
     let later =
         json!({"channel_database_cleanup": {"enabled": false}, "service": {"enabled": false}});
     assert!(seven.check_body(&options, later.clone()).is_ok());
-    let refused: Vec<Violation> = six.check_body(&options, later).unwrap_err();
+    let refused = six.check_body(&options, later).unwrap_err();
     assert_eq!(brief(&refused), ["/audit required", "/channel_database_cleanup unknown-member"]);
     assert!(seven.endpoint(&path("/plugins/aa")).unwrap().operations().delete);
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use catalog::{Catalog, Layer, Violation, rule};
+use catalog::{Catalog, Layer, rule};
 use config_tree::{NodePath, Reference, Referrer, Tree, changes_between};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -265,7 +265,7 @@ proptest! {
     ) {
         let catalog = small();
         let mut base = fresh(&catalog);
-        prop_assert_eq!(catalog.check_tree(&base, &Sealed), Vec::<Violation>::new());
+        prop_assert_eq!(catalog.check_tree(&base, &Sealed), []);
         for round in rounds {
             let mut tree = base.clone();
             let touched: Vec<NodePath> = round.iter().map(|s| run(&catalog, &mut tree, s)).collect();
@@ -289,7 +289,7 @@ proptest! {
                 // A later one may still be referred to, an earlier one may not.
                 prop_assert_eq!(tree.referrers(at).count(), 0, "{}", at);
             }
-            prop_assert_eq!(catalog.check_tree(&tree, &Sealed), Vec::<Violation>::new());
+            prop_assert_eq!(catalog.check_tree(&tree, &Sealed), []);
             base = tree;
         }
     }

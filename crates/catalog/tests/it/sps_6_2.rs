@@ -361,7 +361,7 @@ fn sentences_can_be_acted_on_and_never_repeat_a_value() {
         [
             "`admin_address` must be an e-mail address, such as admin@example.com",
             "`sender_address` is required",
-            "`sender_adress` is not known here; did you mean `sender_address`?",
+            "the body has a member that is not known here; did you mean `sender_address`?",
             "`smtp_auth.password` is required when `smtp_auth.enabled` is true",
             "`smtp_auth.username` must have at most 255 characters",
             "`smtp_encryption.selection` must be disabled or starttls",

@@ -1,6 +1,6 @@
 //! What the tests share: short ways to write paths, trees and expectations.
 
-use catalog::{Catalog, SecretReader, Violation};
+use catalog::{Catalog, SecretReader, Violation, Violations};
 use config_tree::{Body, NodePath, Tree};
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -24,7 +24,7 @@ pub(crate) fn sps() -> Catalog {
 }
 
 /// Checks a body and seals its secrets, as an engine does before it stores one.
-pub(crate) fn body(catalog: &Catalog, at: &NodePath, value: Value) -> Result<Body, Vec<Violation>> {
+pub(crate) fn body(catalog: &Catalog, at: &NodePath, value: Value) -> Result<Body, Violations> {
     let mut checked = catalog.check_body(at, value)?;
     for pointer in &checked.secrets {
         let secret = checked.value.pointer_mut(pointer).unwrap();

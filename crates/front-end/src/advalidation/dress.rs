@@ -85,16 +85,16 @@ fn issues(
             .map(|one| Issue { kind, message: one.message.clone(), field: Some(one.name.into()) })
             .collect(),
         Failure::Engine(EngineError::Invalid(found) | EngineError::Rejected(found)) => {
-            of_violations(found)
+            of_violations(found, at.limits.violations)
         }
         failure => vec![Issue { kind, message: sentence(failure, at, shows), field: None }],
     }
 }
 
 // One for each field, since the second fault of a field may follow from the first.
-fn of_violations(violations: &[Violation]) -> Vec<Issue> {
+fn of_violations(violations: &[Violation], most: usize) -> Vec<Issue> {
     let mut issues: Vec<Issue> = Vec::new();
-    for violation in violations {
+    for violation in violations.iter().take(most) {
         let field = pointer::steps(&violation.pointer).next().map(|step| step.into_owned());
         if issues.iter().any(|issue| issue.field == field) {
             continue;

@@ -185,7 +185,8 @@ impl Advalidation {
         let result = result.map_err(|failure| {
             let path = canonical(head.uri.path());
             let rights = Some(&Rights::All);
-            self.dress(&failure, &At { method: &head.method, path: &path, rights })
+            let limits = &appliance.process.options.limits;
+            self.dress(&failure, &At { method: &head.method, path: &path, rights, limits })
         });
         let mut outcome = Outcome::new(verb, None, result);
         outcome.answer = dress::remaining(outcome.answer, left.unwrap_or_default());

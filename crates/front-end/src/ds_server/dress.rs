@@ -42,7 +42,8 @@ fn sentence(failure: &Failure, at: &At<'_>, shows: &dyn Presentation) -> String 
             if violations.iter().any(taken) {
                 return "A security profile with the given client ID already exists".to_owned();
             }
-            let all: Vec<_> = violations.iter().map(|one| one.message.as_str()).collect();
+            let shown = violations.iter().take(at.limits.violations);
+            let all: Vec<_> = shown.map(|one| one.message.as_str()).collect();
             all.join("; ")
         }
         Failure::NotFound(crate::failure::Place::Node(_)) => {

@@ -146,7 +146,8 @@ impl DsServer {
             Problem::Failure(failure) => {
                 let path = canonical(head.uri.path());
                 let rights = Some(&Rights::All);
-                self.dress(&failure, &At { method: &head.method, path: &path, rights })
+                let limits = &appliance.process.options.limits;
+                self.dress(&failure, &At { method: &head.method, path: &path, rights, limits })
             }
         });
         Outcome::new(verb, None, result)

@@ -59,7 +59,8 @@ pub(crate) async fn handle(appliance: &Appliance, request: &Request, body: Reque
         Some(found) => guarded(appliance, request, &path, found, body, &mut caller).await,
     };
     let rights = caller.as_ref().map(|caller: &Caller| &caller.rights);
-    let at = At { method: &head.method, path: &path, rights };
+    let limits = &appliance.process.options.limits;
+    let at = At { method: &head.method, path: &path, rights, limits };
     let session = caller.as_ref().map(|caller| Arc::clone(&caller.name));
     let dressed = result.map_err(|refused| dress::dress(&refused, &at, appliance));
     Outcome::new(row.map_or("unknown", |row| row.verb), session, dressed)

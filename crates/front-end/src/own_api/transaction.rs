@@ -188,7 +188,8 @@ async fn plan(call: Call<'_>) -> Result<Answer, Refused> {
     let (engine, session) = (Arc::clone(&appliance.engine), Arc::clone(&caller.session));
     let plan = blocking(move || engine.transaction_plan(&session)).await??;
     let shows = appliance.shows();
-    let at = At { method: &Method::POST, path: call.path, rights: Some(&caller.rights) };
+    let limits = &appliance.process.options.limits;
+    let at = At { method: &Method::POST, path: call.path, rights: Some(&caller.rights), limits };
     let failure = plan.refusal.map(Failure::from);
     Ok(Answer::document(&json!({
         "base": plan.base.get(),

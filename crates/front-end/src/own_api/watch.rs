@@ -27,7 +27,7 @@ use crate::answer::Answer;
 use crate::failure::At;
 use crate::methods::Methods;
 use crate::presentation::Presentation;
-use crate::transport::{AnswerBody, Pieces};
+use crate::transport::{AnswerBody, Limits, Pieces};
 
 /// How often a client hears something, and its session is looked at.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -188,6 +188,7 @@ fn named(name: &str, data: &Value) -> String {
 }
 
 fn failure(error: Error, shows: &dyn Presentation) -> String {
-    let at = At { method: &Method::GET, path: "/boxwood/v1/watch", rights: None };
+    let limits = &Limits::default();
+    let at = At { method: &Method::GET, path: "/boxwood/v1/watch", rights: None, limits };
     named("error", &refusal(&error.into(), &at, shows))
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use catalog::Violation;
+use catalog::Violations;
 use config_tree::{Body, Key};
 use hyper::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
@@ -195,6 +195,6 @@ pub(super) fn user_info(actor: &Actor) -> Answer {
 }
 
 /// One violation as the failure of a body.
-pub(super) fn invalid(violations: Vec<Violation>) -> Failure {
-    Failure::Engine(transaction_engine::Error::Invalid(violations))
+pub(super) fn invalid(violations: impl Into<Violations>) -> Failure {
+    Failure::Engine(transaction_engine::Error::Invalid(violations.into()))
 }

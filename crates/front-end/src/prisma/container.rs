@@ -132,6 +132,7 @@ pub(super) fn of_body(
         rule,
         layer: catalog::Layer::Shape,
         message: message.to_owned(),
+        also: Vec::new(),
     };
     match said {
         [] => {

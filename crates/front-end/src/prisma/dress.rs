@@ -224,9 +224,15 @@ fn names_clash(violations: &[Violation]) -> bool {
     violations.iter().any(|violation| violation.rule == rule::UNIQUE)
 }
 
-/// The place and the sentence of each violation.
+/// As many violations as an answer lists.
+const MOST: usize = 100;
+
+/// The place and the sentence of the first violations.
 fn sentences(violations: &[Violation]) -> impl Iterator<Item = (&str, &str)> {
-    violations.iter().map(|violation| (violation.pointer.as_str(), violation.message.as_str()))
+    violations
+        .iter()
+        .take(MOST)
+        .map(|violation| (violation.pointer.as_str(), violation.message.as_str()))
 }
 
 fn invalid<'a>(found: impl IntoIterator<Item = (&'a str, &'a str)>) -> Value {

@@ -254,6 +254,7 @@ fn reasons(failure: &Failure) -> Vec<String> {
     match failure {
         Failure::Engine(EngineError::Rejected(found) | EngineError::Invalid(found)) => found
             .iter()
+            .take(100)
             .map(|one| format!("{}#{}: {}", one.path, one.pointer, one.message))
             .collect(),
         Failure::Engine(error) => vec![error.to_string()],

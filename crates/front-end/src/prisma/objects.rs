@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use catalog::{Catalog, Layer, Violation, rule};
+use catalog::{Catalog, Layer, Violation, Violations, rule};
 use config_tree::{Body, Key, NodePath, Tree};
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
@@ -253,6 +253,7 @@ pub(super) fn dangling(catalog: &Catalog, tree: &Tree, path: &NodePath) -> Vec<V
         rule: rule::REFERENCE_TARGET,
         layer: Layer::Tree,
         message: "names an object that is not there".to_owned(),
+        also: Vec::new(),
     });
     found.collect()
 }
@@ -270,7 +271,7 @@ fn members_of(body: Value, path: &NodePath) -> Result<Map<String, Value>, Refusa
 
 fn violation(path: &NodePath, pointer: &str, rule: &'static str, message: &str) -> Violation {
     let (path, pointer, message) = (path.clone(), pointer.to_owned(), message.to_owned());
-    Violation { path, pointer, rule, layer: Layer::Shape, message }
+    Violation { path, pointer, rule, layer: Layer::Shape, message, also: Vec::new() }
 }
 
 // What the catalog cannot say: the member of ours is not a client's, and of the methods of an
@@ -296,8 +297,9 @@ fn checked(
     catalog: &Catalog,
     path: &NodePath,
     value: &Value,
-    mut violations: Vec<Violation>,
+    violations: Vec<Violation>,
 ) -> Result<(), Failure> {
+    let mut violations = Violations::from(violations);
     match catalog.check_body(path, value.clone()) {
         Ok(mut checked) => wipe(&mut checked.value),
         Err(found) => violations.extend(found),

@@ -63,6 +63,7 @@ pub(super) fn take_back(
                 layer: Layer::Shape,
                 message: "the encrypted form is not one of this object; send the clear text"
                     .to_owned(),
+                also: Vec::new(),
             }),
         }
     }

@@ -17,6 +17,7 @@ use crate::appliance::Appliance;
 use crate::caller::Access;
 use crate::condition::{self, Tag};
 use crate::failure::{Failure, Place};
+use crate::heavy;
 use crate::methods::Methods;
 use crate::outcome::Outcome;
 use crate::session::Login;
@@ -130,18 +131,20 @@ impl Call<'_> {
             Method::POST if engine.allows(path, Operation::Append) => {
                 let element = self.json_needed(body).await?;
                 let element = element_unwrapped_for(engine.catalog(), path, element);
-                let key = self.idempotency(Some(&element))?;
+                let key = heavy::run(|| self.idempotency(Some(&element)))?;
                 let seen = self.expected_state(view, path)?;
-                let view = engine.node_append(session, path, element, seen, key.as_ref())?;
+                let view =
+                    heavy::run(|| engine.node_append(session, path, element, seen, key.as_ref()))?;
                 self.show(StatusCode::CREATED, &view, path)
             }
             Method::POST => {
                 let value = self.json_needed(body).await?;
                 let value = unwrapped_for(engine.catalog(), path, value);
-                let (created, view) = match self.idempotency(Some(&value))? {
-                    Some(key) => engine.node_create_once(session, path, value, &key)?,
-                    None => engine.node_create(session, path, value)?,
-                };
+                let key = heavy::run(|| self.idempotency(Some(&value)))?;
+                let (created, view) = heavy::run(|| match key {
+                    Some(key) => engine.node_create_once(session, path, value, &key),
+                    None => engine.node_create(session, path, value),
+                })?;
                 let answer = self.show(StatusCode::CREATED, &view, &created)?;
                 Ok(answer.header_text(header::LOCATION, &href(&created)))
             }
@@ -149,7 +152,7 @@ impl Call<'_> {
                 let value = self.json_needed(body).await?;
                 let value = unwrapped_for(engine.catalog(), path, value);
                 let seen = self.expected_state(view, path)?;
-                let view = engine.node_put(session, path, value, seen)?;
+                let view = heavy::run(|| engine.node_put(session, path, value, seen))?;
                 self.show(StatusCode::OK, &view, path)
             }
             _ => {

@@ -234,8 +234,9 @@ impl Sps {
     async fn handle(&self, appliance: &Appliance, request: &Request, body: RequestBody) -> Outcome {
         let Request { head, peer, .. } = request;
         let path = canonical(head.uri.path());
+        let limits = &appliance.process.options.limits;
         if path.split('/').nth(1) != Some("api") {
-            let at = At { method: &head.method, path: &path, rights: None };
+            let at = At { method: &head.method, path: &path, rights: None, limits };
             let dressed = self.dress(&Failure::NotFound(Place::Request), &at);
             return Outcome::new("unknown", None, Err(dressed));
         }
@@ -247,7 +248,7 @@ impl Sps {
             Err(RouteError::Undecodable) => ("undecodable", Err(Failure::PathUndecodable)),
         };
         let rights = call.login.as_ref().map(|login| &login.account.rights);
-        let at = At { method: &head.method, path: &path, rights };
+        let at = At { method: &head.method, path: &path, rights, limits };
         Outcome::new(verb, session, result.map_err(|failure| self.dress(&failure, &at)))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use catalog::{Layer, Violation};
+use catalog::{Layer, Violation, Violations};
 use config_tree::{NodePath, Tree, changes_between, touched_between};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -43,8 +43,8 @@ pub enum Refusal {
         expected: String,
     },
     /// It breaks rules: all of them, sorted by where they are broken.
-    #[error("the document breaks {}{}", counted(.0.len()), listed(.0))]
-    Violations(Vec<Violation>),
+    #[error("the document breaks {}{}", counted(.0.total()), listed(.0))]
+    Violations(Violations),
     /// The engine refuses, for another reason than broken rules.
     #[error(transparent)]
     Engine(Error),
@@ -182,7 +182,7 @@ fn build(
         Ok(_) => {}
     }
     reading.found.sort();
-    Err(Refusal::Violations(reading.found))
+    Err(Refusal::Violations(reading.found.into()))
 }
 
 /// Bodies on their way from text to a tree, with what is wrong with their text.
@@ -246,7 +246,14 @@ impl Reading<'_> {
         message: String,
     ) -> Option<T> {
         let (path, pointer) = (path.clone(), pointer.to_owned());
-        self.found.push(Violation { path, pointer, rule, layer: Layer::Shape, message });
+        self.found.push(Violation {
+            path,
+            pointer,
+            rule,
+            layer: Layer::Shape,
+            message,
+            also: Vec::new(),
+        });
         None
     }
 }

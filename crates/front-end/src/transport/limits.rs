@@ -20,6 +20,11 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Deepest nesting of a JSON document, in levels (64); serde_json itself stops at 127.
     pub json_depth: usize,
+    /// Most violations, conflicts or referrers that one refusal shows, a count (100); it says how many
+    /// there are in all. No more than a thousand are kept.
+    pub violations: usize,
+    /// Largest answer to a refused request, in bytes (1 MiB); details beyond it are left out.
+    pub answer_bytes: usize,
     /// Time for a complete request head, counted from the connection's start or from the end of the
     /// previous request (10 s). It is the keep-alive idle limit as well.
     pub header_timeout: Duration,
@@ -45,6 +50,8 @@ impl Default for Limits {
             headers: 64,
             body_bytes: 10 * 1024 * 1024,
             json_depth: 64,
+            violations: 100,
+            answer_bytes: 1024 * 1024,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             tls_timeout: Duration::from_secs(5),

@@ -1,6 +1,6 @@
 //! A whole tree from outside: every body checked, every secret sealed, every fault told at once.
 
-use catalog::{Checked, Layer, Violation, rule};
+use catalog::{Checked, Layer, Violation, Violations, rule};
 use config_tree::{Body, NodePath, Tree};
 use serde_json::Value;
 
@@ -30,10 +30,14 @@ impl Engine {
         secrets: SecretForm,
     ) -> Result<Tree, Error> {
         let mut tree = self.catalog().skeleton();
-        let mut violations = Vec::new();
+        let mut violations = Violations::default();
         for (path, value) in nodes {
             match self.body_from(&path, value, secrets) {
-                Ok(body) => violations.extend(place(&mut tree, &path, body).err()),
+                Ok(body) => {
+                    if let Err(violation) = place(&mut tree, &path, body) {
+                        violations.extend(violation);
+                    }
+                }
                 Err(Error::Invalid(found)) => violations.extend(found),
                 Err(other) => return Err(other),
             }
@@ -78,6 +82,7 @@ fn place(tree: &mut Tree, path: &NodePath, body: Body) -> Result<(), Violation> 
         rule: rule::ENDPOINT,
         layer: Layer::Shape,
         message: error.to_string(),
+        also: Vec::new(),
     })
 }
 
@@ -103,8 +108,9 @@ fn open(
                 rule: rule::SECRET_TEXT,
                 layer: Layer::Shape,
                 message: "the secret was not sealed for this place with the key in use".to_owned(),
+                also: Vec::new(),
             }),
         }
     }
-    if violations.is_empty() { Ok(given) } else { Err(Error::Invalid(violations)) }
+    if violations.is_empty() { Ok(given) } else { Err(Error::Invalid(violations.into())) }
 }

@@ -20,7 +20,7 @@ type Files = &'static [(&'static str, &'static str)];
 
 /// The names of all built-in catalogs.
 pub(crate) const NAMES: &[&str] =
-    &["sps-6.2", "sps-7.0", "ds-server", "prisma-access", "advalidation"];
+    &["sps-6.2", "sps-7.0", "ds-server", "prisma-access", "advalidation", "appgate-sdp"];
 
 /// Each built-in catalog with its files.
 pub(crate) const CATALOGS: &[(&str, Files)] = &[
@@ -29,6 +29,19 @@ pub(crate) const CATALOGS: &[(&str, Files)] = &[
     ("ds-server", DS_SERVER),
     ("prisma-access", PRISMA_ACCESS),
     ("advalidation", ADVALIDATION),
+    ("appgate-sdp", APPGATE_SDP),
+];
+
+const APPGATE_SDP: Files = files!["appgate-sdp":
+    "administrative-roles.yaml",
+    "catalog.yaml",
+    "client-profile-exports.yaml",
+    "client-profiles.yaml",
+    "collective.yaml",
+    "global-settings.yaml",
+    "identity-providers.yaml",
+    "local-users.yaml",
+    "policies.yaml",
 ];
 
 const DS_SERVER: Files = files!["ds-server":

@@ -11,6 +11,7 @@
 
 mod advalidation;
 mod answer;
+mod appgate;
 mod appliance;
 mod authorship;
 mod autocommit;

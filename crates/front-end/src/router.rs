@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::advalidation::{self, AdvalidationSettings};
+use crate::appgate;
 use crate::appliance::Appliance;
 use crate::dialect::{Blueprint, Ground, Waiting};
 use crate::ds_server::{self, DsServerSettings};
@@ -47,7 +48,7 @@ pub struct UnknownDialect {
 }
 
 /// The dialects that are built in.
-pub const DIALECTS: [&str; 4] = ["sps", "ds-server", "prisma", "advalidation"];
+pub const DIALECTS: [&str; 5] = ["sps", "ds-server", "prisma", "advalidation", "appgate"];
 
 /// The dialect that a catalog names, before the engine exists.
 ///
@@ -55,6 +56,7 @@ pub const DIALECTS: [&str; 4] = ["sps", "ds-server", "prisma", "advalidation"];
 /// It is not built in.
 pub fn blueprint(ground: Ground, settings: DialectSettings) -> Result<Blueprint, UnknownDialect> {
     match ground.catalog.dialect() {
+        "appgate" => Ok(Blueprint(appgate::plan(ground))),
         "prisma" => Ok(Blueprint(prisma::plan(ground, settings.prisma))),
         "advalidation" => Ok(Blueprint(advalidation::plan(ground, settings.advalidation))),
         "sps" => Ok(Blueprint(sps::plan(ground, settings.sps))),

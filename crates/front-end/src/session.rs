@@ -63,6 +63,9 @@ pub(crate) struct Login {
     pub(crate) opened: Timestamp,
     hash: TokenHash,
     last_used: AtomicI64,
+    // How long it lasts from its beginning, however much it is used; `None`: from its last use, as
+    // long as the table says.
+    lifetime: Option<Duration>,
 }
 
 impl Login {
@@ -120,6 +123,16 @@ impl Logins {
         user: &str,
         account: Account,
     ) -> Result<(Arc<Login>, Zeroizing<String>), Full> {
+        self.open_for(user, account, None)
+    }
+
+    /// The same for a login that lasts for a time from now on, whether it is used or not.
+    pub(crate) fn open_for(
+        &self,
+        user: &str,
+        account: Account,
+        lifetime: Option<Duration>,
+    ) -> Result<(Arc<Login>, Zeroizing<String>), Full> {
         if self.count() >= self.limit {
             self.expire();
         }
@@ -132,6 +145,7 @@ impl Logins {
             opened,
             hash: hash(&token),
             last_used: AtomicI64::new(opened.as_micros()),
+            lifetime,
         });
         let mut table = self.table.write();
         if table.len() >= self.limit {
@@ -151,7 +165,9 @@ impl Logins {
             self.end(&login);
             return None;
         }
-        login.last_used.store(now.as_micros(), Ordering::Relaxed);
+        if login.lifetime.is_none() {
+            login.last_used.store(now.as_micros(), Ordering::Relaxed);
+        }
         Some(login)
     }
 
@@ -222,7 +238,7 @@ impl Logins {
 
     /// When it ends unless it is used before.
     pub(crate) fn expires(&self, login: &Login) -> Timestamp {
-        login.used().plus(self.idle())
+        login.used().plus(login.lifetime.unwrap_or_else(|| self.idle()))
     }
 
     fn now(&self) -> Timestamp {

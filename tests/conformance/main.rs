@@ -17,8 +17,9 @@ use support::conformance::{appliance, run, run_with};
 use support::{Server, ServerBuilder};
 
 /// Every directory that a test below plays.
-const PLAYED: [&str; 18] = [
+const PLAYED: [&str; 19] = [
     "advalidation-profile",
+    "appgate-profile",
     "change-opens",
     "ds-server-profile",
     "errors",
@@ -207,4 +208,11 @@ fn ds_server_profile() {
 #[test]
 fn prisma_profile() {
     play("prisma-profile");
+}
+
+// Input: a profile as the page of the vendor has it, with each status that a client can reach.
+// Output: the answers of that page, and nothing left at the end.
+#[test]
+fn appgate_profile() {
+    play("appgate-profile");
 }

@@ -287,6 +287,9 @@ impl Server {
     }
 }
 
+/// What a client of Appgate SDP sends as `Accept`.
+const APPGATE: &str = "application/vnd.appgate.peer-v23+json";
+
 /// The client as the administrator, whose password is admin.
 #[track_caller]
 fn with_credentials(mut client: Client, appliance: &str) -> Client {
@@ -306,6 +309,18 @@ fn with_credentials(mut client: Client, appliance: &str) -> Client {
                 .send()
                 .expect(200)
                 .at("/access_token");
+            let token = token.as_str().unwrap_or_default();
+            client.credentials("authorization", &format!("Bearer {token}"))
+        }
+        Dialect::Appgate => {
+            let mut client = client.credentials("accept", APPGATE);
+            let body = serde_json::json!({
+                "providerName": "local",
+                "deviceId": "9a1f3b52-6c1e-4b8e-8f6f-3a52ad0c2f11",
+                "username": "admin",
+                "password": "admin",
+            });
+            let token = client.post("/admin/login", &body).expect(200).at("/token");
             let token = token.as_str().unwrap_or_default();
             client.credentials("authorization", &format!("Bearer {token}"))
         }

@@ -4,6 +4,7 @@
 //! listener, and a few rules hold of every answer.
 
 mod advalidation;
+mod appgate;
 mod ds_server;
 mod own;
 mod prisma;
@@ -25,6 +26,8 @@ pub enum Dialect {
     Advalidation,
     /// Prisma Access.
     Prisma,
+    /// Appgate SDP.
+    Appgate,
 }
 
 impl Dialect {
@@ -34,6 +37,7 @@ impl Dialect {
             "ds-server" => Dialect::DsServer,
             "advalidation" => Dialect::Advalidation,
             "prisma-access" => Dialect::Prisma,
+            "appgate-sdp" => Dialect::Appgate,
             _ => Dialect::Sps,
         }
     }
@@ -48,6 +52,7 @@ impl Dialect {
             (false, Dialect::DsServer) => ds_server::check(answer, &mut faults),
             (false, Dialect::Advalidation) => advalidation::check(answer, &mut faults),
             (false, Dialect::Prisma) => prisma::check(answer, &mut faults),
+            (false, Dialect::Appgate) => appgate::check(answer, &mut faults),
         }
         faults.0
     }

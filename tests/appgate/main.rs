@@ -3,7 +3,7 @@
 //! Every answer also follows the rules of the dialect in `support::Dialect`.
 
 // Tests: a panic with a backtrace is how they fail.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod access;
 mod exports;

@@ -2,6 +2,9 @@
 //! that break a rule a million times, and floods of HTTP/2 frames. `BOXWOOD_HOSTILE=BINARY` (`make
 //! hostile`) attacks that binary longer.
 
+// Tests: a panic with a backtrace is how they fail.
+#![allow(clippy::unwrap_used)]
+
 mod bodies;
 mod floods;
 mod frames;

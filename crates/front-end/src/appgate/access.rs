@@ -191,6 +191,7 @@ fn required(body: &Value) -> Result<String, Failure> {
         rule,
         layer: Layer::Shape,
         message: message.to_owned(),
+        also: Vec::new(),
     };
     let mut wrong = Vec::new();
     for name in ["providerName", "deviceId", "username", "password"] {

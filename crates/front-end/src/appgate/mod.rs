@@ -106,7 +106,7 @@ fn json(status: StatusCode, document: &Value) -> Answer {
 
 /// Violations as the failure of a body.
 fn invalid(violations: Vec<Violation>) -> Failure {
-    Failure::Engine(transaction_engine::Error::Invalid(violations))
+    Failure::Engine(transaction_engine::Error::Invalid(violations.into()))
 }
 
 /// Why a request is not answered with what it asks for.
@@ -145,7 +145,8 @@ impl Appgate {
             Problem::Failure(failure) => {
                 let path = canonical(head.uri.path());
                 let rights = Some(&Rights::All);
-                self.dress(&failure, &At { method: &head.method, path: &path, rights })
+                let limits = &appliance.process.options.limits;
+                self.dress(&failure, &At { method: &head.method, path: &path, rights, limits })
             }
         });
         Outcome::new(verb, session, result)

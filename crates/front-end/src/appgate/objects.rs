@@ -181,6 +181,7 @@ fn chosen_key(resource: Resource, id: Option<Value>) -> Result<Option<Key>, Viol
         rule: rule::KEY,
         layer: Layer::Shape,
         message: "must be a UUID".to_owned(),
+        also: Vec::new(),
     };
     parsed.map(Some).ok_or_else(wrong)
 }

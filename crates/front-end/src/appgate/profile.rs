@@ -66,6 +66,7 @@ fn violation(pointer: &str, rule: &'static str, message: &str) -> Violation {
         rule,
         layer: Layer::Shape,
         message: message.to_owned(),
+        also: Vec::new(),
     }
 }
 

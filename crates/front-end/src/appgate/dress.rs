@@ -19,7 +19,7 @@ pub(super) fn dress(failure: &Failure, at: &At<'_>, shows: &dyn Presentation) ->
     let sentence = sentence(failure, at, shows);
     let mut document = json!({ "id": kind, "message": sentence });
     if status == StatusCode::UNPROCESSABLE_ENTITY {
-        document["errors"] = fields(failure);
+        document["errors"] = fields(failure, at.limits.violations);
     }
     if let Failure::CredentialsWrong = failure {
         document["failureType"] = json!("Login");
@@ -41,8 +41,8 @@ pub(super) fn dress(failure: &Failure, at: &At<'_>, shows: &dyn Presentation) ->
 /// Shows that no version is spoken that the request accepts.
 pub(super) fn not_acceptable(received: &str) -> Dressed {
     let sentence = format!(
-        "Accept must name a version from {OLDEST} to {NEWEST}, as in \
-         application/vnd.appgate.peer-v{NEWEST}+json; received: {received}"
+        "Invalid 'Accept' header. Current version: \
+         application/vnd.appgate.peer-v{NEWEST}+json, Received: {received}"
     );
     let kind = "not acceptable";
     let document = json!({
@@ -79,7 +79,8 @@ fn sentence(failure: &Failure, at: &At<'_>, shows: &dyn Presentation) -> String 
     }
 }
 
-fn fields(failure: &Failure) -> Value {
+// Each wrong field once: where a value must be unique, both of its holders are violations.
+fn fields(failure: &Failure, most: usize) -> Value {
     if let Failure::Malformed { message, pointer } = failure {
         return json!([{ "field": field(pointer), "message": message }]);
     }
@@ -95,7 +96,13 @@ fn fields(failure: &Failure) -> Value {
         };
         json!({ "field": field(pointer), "message": message })
     };
-    violations(failure).iter().map(one).collect()
+    let mut fields: Vec<Value> = Vec::new();
+    for error in violations(failure).iter().map(one) {
+        if fields.len() < most && !fields.contains(&error) {
+            fields.push(error);
+        }
+    }
+    Value::Array(fields)
 }
 
 // `/profileUrls/0/url` is `profileUrls[0].url`.

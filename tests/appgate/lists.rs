@@ -53,3 +53,30 @@ fn a_list_is_narrowed_sorted_and_cut() {
     }
     assert_eq!(met, sorted);
 }
+
+// Input: 10,000 profiles, by eight writers.
+// Output: a page holds its own profiles and the count of all, wherever it begins.
+#[test]
+fn ten_thousand_profiles_are_paged() {
+    let (server, mut admin) = started();
+    let writers = (0..8).map(|writer| {
+        let mut client = server.admin();
+        std::thread::spawn(move || {
+            for number in (writer..10_000).step_by(8) {
+                create(&mut client, &minimal(&format!("p-{number:05}")));
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.join().unwrap();
+    }
+    for (from, to) in [(1, 20), (4_991, 5_010), (9_981, 10_000)] {
+        let page = admin.get(&format!("{PROFILES}?range={from}-{to}")).expect(200).json();
+        let expected: Vec<String> = (from - 1..to).map(|number| format!("p-{number:05}")).collect();
+        assert_eq!(names(&page), expected);
+        assert_eq!(page["range"], json!(format!("{from}-{to}/10000")));
+        assert_eq!(page["totalCount"], json!(10_000));
+    }
+    let found = admin.get(&format!("{PROFILES}?query=p-0777&range=0-10")).expect(200).json();
+    assert_eq!(found["range"], "0-10/10");
+}

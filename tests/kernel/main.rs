@@ -29,7 +29,7 @@ struct Api {
     names: fn(&mut Client) -> BTreeSet<String>,
 }
 
-const APIS: [Api; 3] = [
+const APIS: [Api; 4] = [
     Api {
         appliance: "advalidation",
         path: "/v2/connection-profiles",
@@ -48,6 +48,17 @@ const APIS: [Api; 3] = [
                 }
             }
             names
+        },
+    },
+    Api {
+        appliance: "appgate-sdp",
+        path: "/admin/client-profiles",
+        body: |name| json!({ "name": name, "identityProviderName": "local" }),
+        created: 200,
+        taken: Some(409),
+        names: |client| {
+            let list = client.get("/admin/client-profiles").expect(200).at("/data");
+            list.as_array().unwrap().iter().map(|one| text(&one["name"])).collect()
         },
     },
     Api {

@@ -71,6 +71,9 @@ fn sentence(failure: &Failure, at: &At<'_>, shows: &dyn Presentation) -> String 
         Failure::Engine(EngineError::KeyTaken(_)) => {
             "There is an object with this id already".to_owned()
         }
+        // Word for word: clients look for it.
+        Failure::CredentialsWrong => "Invalid username or password.".to_owned(),
+        Failure::Forbidden(_) => "You don't have permission to access this resource.".to_owned(),
         failure if is_conflict(failure) => "There is an object with this name already".to_owned(),
         failure if !violations(failure).is_empty() => {
             "Some fields are wrong; see errors".to_owned()

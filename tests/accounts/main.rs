@@ -2,7 +2,7 @@
 //! logged out; and the parts of the configuration that govern the daemon.
 
 use serde_json::{Value, json};
-use support::{Client, Server, opened};
+use support::{Client, Response, Server, opened};
 
 const USERS: &str = "/api/configuration/aaa/local_database/users";
 const GROUPS: &str = "/api/configuration/aaa/local_database/groups";
@@ -251,6 +251,75 @@ fn a_conflict_shows_nothing_that_its_reader_may_not_read() {
     expect_discreet("PUT", "/api/transaction", 409);
     expect_discreet("POST", "/boxwood/v1/transaction/plan", 200);
     expect_discreet("POST", "/boxwood/v1/transaction/rebase", 409);
+}
+
+// Input: a user who may write one branch, and a policy in a hidden branch that refers to it. Every
+// verb on every node, wrong bodies, deletions that the hidden policy forbids, a conflict with it, and
+// what Boxwood's own API says of all this.
+// Output: neither the name nor the key of the hidden policy is in any answer.
+#[test]
+fn no_refusal_names_what_its_reader_may_not_see() {
+    const TIME: &str = "/api/configuration/policies/time_policies";
+    const CHANNELS: &str = "/api/configuration/rdp/channel_policies";
+    const NAME: &str = "a name that stays hidden";
+    let server = Server::builder().set("transactions.mode", "concurrent").start();
+    let mut admin = server.admin();
+    let user = create_user(&mut admin, "eve", "open sesame");
+    join(&mut admin, "policies-write", &user);
+    let mut create = |admin: &mut Client, path: &str, body: Value| {
+        let key = admin.post(path, &body).expect(201).at("/key");
+        key.as_str().expect("a key").to_owned()
+    };
+    let mut time = admin.get(&format!("{TIME}/-100")).expect(200).at("/body");
+    time["name"] = json!("used");
+    let used = create(&mut admin, TIME, time.clone());
+    time["name"] = json!("free");
+    let free = create(&mut admin, TIME, time);
+    let mut policy = admin.get(&format!("{CHANNELS}/-20100")).expect(200).at("/body");
+    policy["name"] = json!(NAME);
+    policy["rules"][0]["time_policy"] = json!(used);
+    let hidden = create(&mut admin, CHANNELS, policy.clone());
+    admin.commit().expect(200);
+
+    let mut session = eve(&server);
+    let mut asked = 0;
+    let mut check = |answer: Response| {
+        asked += 1;
+        let all = format!("{:?} {}", answer.headers, answer.text());
+        for secret in [NAME, &hidden] {
+            assert!(!all.contains(secret), "{answer}");
+        }
+        answer
+    };
+    let own = ["/boxwood/v1/references", "/boxwood/v1/history", "/boxwood/v1/blame"];
+    for path in all_paths(&mut admin) {
+        if path.contains(&hidden) {
+            continue;
+        }
+        for method in ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"] {
+            check(session.request(method, &path).json(&json!({"name": NAME.len()})).send());
+        }
+        let node = path.strip_prefix("/api/configuration").expect("a node");
+        own.iter().for_each(|kind| drop(check(session.get(&format!("{kind}{node}")))));
+    }
+    for path in ["transaction", "history", "revisions/1", "revisions/2/changes", "export", "heads"]
+    {
+        check(session.get(&format!("/boxwood/v1/{path}")));
+    }
+    check(session.get("/api/transaction"));
+    session.rollback().expect(200);
+
+    session.open().expect(200);
+    check(session.delete(&format!("{TIME}/{used}")).expect(400));
+    check(session.delete(&format!("{TIME}/{free}")).expect(200));
+    policy["rules"][0]["time_policy"] = json!(free);
+    admin.put(&format!("{CHANNELS}/{hidden}"), &policy).expect(200);
+    admin.commit().expect(200);
+    check(session.post("/boxwood/v1/transaction/plan", &json!({})));
+    check(session.post("/boxwood/v1/transaction/rebase", &json!({})));
+    check(session.get("/api/transaction"));
+    check(session.commit().expect(409));
+    assert!(asked > 500, "{asked}");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod bodies;
 mod floods;
 mod frames;
+mod readers;
 
 use support::{Server, ServerBuilder};
 

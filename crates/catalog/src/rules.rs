@@ -19,7 +19,7 @@ use crate::endpoint::EndpointKind;
 use crate::follow_up;
 use crate::schema::{ReferenceRule, SecretRule};
 use crate::violation::{Layer, Violation, rule};
-use crate::violations::Violations;
+use crate::violations::{Found, Violations};
 
 /// Reads secrets for the rules that speak of their text.
 pub trait SecretReader {
@@ -116,7 +116,7 @@ pub(crate) fn changes(
     for change in changes {
         touched.change(catalog, after, change);
     }
-    let mut found = BTreeSet::new();
+    let mut found = Found::default();
     for path in &touched.missing {
         found.extend(missing(catalog, after, path));
     }
@@ -146,12 +146,12 @@ pub(crate) fn changes(
             not_unique(after, collection, pointers, keys, &mut found);
         }
     }
-    found.into_iter().collect()
+    found.sorted()
 }
 
 /// Everything that is wrong.
 pub(crate) fn tree(catalog: &Catalog, tree: &Tree, secrets: &dyn SecretReader) -> Violations {
-    let mut found = BTreeSet::new();
+    let mut found = Found::default();
     let mut targets = BTreeSet::new();
     for endpoint in catalog.endpoints() {
         found.extend(missing(catalog, tree, endpoint.path()));
@@ -172,7 +172,7 @@ pub(crate) fn tree(catalog: &Catalog, tree: &Tree, secrets: &dyn SecretReader) -
     for target in &targets {
         exclusive(catalog, tree, target, &mut found);
     }
-    found.into_iter().collect()
+    found.sorted()
 }
 
 /// Members whose life ended with their last referrer.
@@ -302,7 +302,7 @@ fn missing(catalog: &Catalog, tree: &Tree, path: &NodePath) -> Option<Violation>
     })
 }
 
-fn shape(catalog: &Catalog, path: &NodePath, body: &Body, found: &mut BTreeSet<Violation>) {
+fn shape(catalog: &Catalog, path: &NodePath, body: &Body, found: &mut Found) {
     let endpoint = match catalog.endpoint(path) {
         Some(endpoint) if endpoint.kind() != EndpointKind::Folder => endpoint,
         _ => {
@@ -326,7 +326,7 @@ fn shape(catalog: &Catalog, path: &NodePath, body: &Body, found: &mut BTreeSet<V
 }
 
 // Each of several referrers is told of the others.
-fn exclusive(catalog: &Catalog, tree: &Tree, target: &NodePath, found: &mut BTreeSet<Violation>) {
+fn exclusive(catalog: &Catalog, tree: &Tree, target: &NodePath, found: &mut Found) {
     let applies = catalog
         .endpoint(target)
         .is_some_and(|e| e.kind() == EndpointKind::Member && e.is_exclusive());
@@ -356,12 +356,7 @@ fn exclusive(catalog: &Catalog, tree: &Tree, target: &NodePath, found: &mut BTre
 }
 
 // Looks for values that occur twice in a whole collection.
-fn unique(
-    tree: &Tree,
-    collection: &NodePath,
-    pointers: &[String],
-    found: &mut BTreeSet<Violation>,
-) {
+fn unique(tree: &Tree, collection: &NodePath, pointers: &[String], found: &mut Found) {
     let mut holders: BTreeMap<String, Vec<&Key>> = BTreeMap::new();
     for (key, body) in tree.members(collection) {
         if let Some(values) = values_of(body, pointers) {
@@ -380,7 +375,7 @@ fn not_unique(
     collection: &NodePath,
     pointers: &[String],
     mut keys: Vec<&Key>,
-    found: &mut BTreeSet<Violation>,
+    found: &mut Found,
 ) {
     keys.sort_by_cached_key(|key| tree.rank(&collection.join(key)));
     let [first, second, ..] = keys[..] else { return };

@@ -3,7 +3,8 @@
 //! A hostile body breaks a rule a million times. Each violation takes memory for its place and its
 //! sentence, so only as many are kept as a person reads; the others are counted.
 
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
 
 use crate::violation::Violation;
@@ -143,6 +144,46 @@ impl Gathered {
     }
 }
 
+/// Violations of several nodes while they are found, each once however often it is found: the least
+/// of them, and of the others no more than is needed to count each once.
+#[derive(Default)]
+pub(crate) struct Found {
+    least: BTreeSet<Violation>,
+    others: HashSet<u64>,
+}
+
+impl Found {
+    pub(crate) fn insert(&mut self, violation: Violation) {
+        let is_less = self.least.last().is_some_and(|last| violation < *last);
+        if self.least.len() < Violations::MOST || is_less {
+            self.least.insert(violation);
+        } else if !self.least.contains(&violation) {
+            self.others.insert(digest(&violation));
+        }
+        if self.least.len() > Violations::MOST {
+            let last = self.least.pop_last();
+            self.others.extend(last.as_ref().map(digest));
+        }
+    }
+
+    pub(crate) fn extend(&mut self, violations: impl IntoIterator<Item = Violation>) {
+        violations.into_iter().for_each(|violation| self.insert(violation));
+    }
+
+    /// What was found, in its order.
+    pub(crate) fn sorted(self) -> Violations {
+        let total = self.least.len() + self.others.len();
+        Violations { kept: self.least.into_iter().collect(), total }
+    }
+}
+
+fn digest(violation: &Violation) -> u64 {
+    let Violation { path, pointer, rule, layer: _, message, also: _ } = violation;
+    let mut hasher = DefaultHasher::new();
+    (path, pointer, rule, message).hash(&mut hasher);
+    hasher.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use config_tree::NodePath;
@@ -170,6 +211,18 @@ mod tests {
             assert_eq!(violations.total(), all);
             assert_eq!(violations[..], first);
         }
+    }
+
+    #[test]
+    fn what_is_found_twice_is_counted_once() {
+        let all = 3 * Violations::MOST;
+        let mut found = Found::default();
+        for _ in 0..2 {
+            found.extend((0..all).rev().map(at));
+        }
+        let violations = found.sorted();
+        assert_eq!(violations.total(), all);
+        assert_eq!(violations[..], (0..Violations::MOST).map(at).collect::<Vec<_>>());
     }
 
     #[test]

@@ -1,7 +1,6 @@
-//! Whose request it is: the address of the client behind proxies that are trusted, and the network
-//! that an address belongs to.
+//! Whose request it is: the address of the client behind proxies that are trusted.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use hyper::HeaderMap;
 use hyper::http::header::{FORWARDED, HeaderName};
@@ -59,17 +58,6 @@ impl Proxies {
     fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.trusted.iter().any(|network| network.contains(&address))
-    }
-}
-
-/// The network that an address stands for where addresses are counted: one client may have all of
-/// an IPv6 /64.
-pub(crate) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
-        }
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -160,13 +148,5 @@ mod tests {
         let field = [("x-forwarded-for", "192.0.2.1")];
         assert_eq!(named(&proxies(ProxyHeader::XForwardedFor), "192.0.2.9", &field), None);
         assert_eq!(named(&Proxies::default(), "10.1.1.1", &field), None);
-    }
-
-    #[test]
-    fn a_network_is_an_address_or_a_64th() {
-        let of = |text: &str| network(text.parse().unwrap()).to_string();
-        assert_eq!(of("192.0.2.1"), "192.0.2.1");
-        assert_eq!(of("::ffff:192.0.2.1"), "192.0.2.1");
-        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
     }
 }

@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::client_address::network;
 use crate::fair_queue::Lane;
 use crate::throttle::{Blocked, Counters, Refused, Throttle, ThrottleRules, pair};
+use crate::transport::network;
 
 /// The number of pairs of network and user that are remembered to have been right.
 const KNOWN: usize = 4_096;

@@ -15,7 +15,7 @@ use super::value::{Secret, SecretKey};
 use super::variables::{self, ADMIN_PASSWORD, PASSWORD, PREFIX, SECRET_KEY};
 use crate::spelling::nearest;
 
-/// What only the environment may give.
+/// What stands in no configuration file and no flag.
 #[derive(Debug, Default)]
 pub(super) struct Secrets {
     pub(super) admin_password: Option<Secret>,
@@ -94,7 +94,16 @@ impl Known {
 }
 
 impl Secrets {
-    fn take(&mut self, variable: &str, value: String) -> Result<(), String> {
+    /// Whether the secret that the variable gives is there.
+    pub(super) fn has(&self, variable: &str) -> bool {
+        match variable {
+            SECRET_KEY => self.secret_key.is_some(),
+            _ => self.admin_password.is_some(),
+        }
+    }
+
+    /// Takes the secret that a variable gives, or a file in its place.
+    pub(super) fn take(&mut self, variable: &str, value: String) -> Result<(), String> {
         if variable == SECRET_KEY {
             let key = SecretKey::parse(&Zeroizing::new(value)).map_err(|why| {
                 format!("the key cannot be used: {why}; `openssl rand -hex 32` makes a good one")
@@ -103,7 +112,7 @@ impl Secrets {
             return Ok(());
         }
         if value.is_empty() {
-            return Err("the password is empty; give one, or unset the variable".to_owned());
+            return Err("the password is empty; give one, or leave it out".to_owned());
         }
         self.admin_password = Some(Secret::new(value));
         Ok(())

@@ -27,6 +27,7 @@ mod raw;
 pub mod reference;
 pub mod registry;
 mod resolve;
+mod secret_files;
 mod service_link;
 mod takes;
 mod together;

@@ -104,6 +104,12 @@ pub struct Limits {
     pub violations: usize,
     /// Answer to a refused request.
     pub answer_bytes: usize,
+    /// All answers that wait for their readers.
+    pub waiting_bytes: usize,
+    /// The same of one address.
+    pub waiting_bytes_per_address: usize,
+    /// Answers waiting on one connection, from which on it gets no further ones.
+    pub waiting_bytes_per_connection: usize,
     /// Time for a request's head to arrive.
     pub header_time: Duration,
     /// Time for a request's body to arrive.
@@ -136,6 +142,8 @@ pub struct LoginSettings {
     /// When a session that is not used ends; `None`: the configuration's
     /// `management/webinterface.timeout` says so.
     pub idle: Option<Duration>,
+    /// The file with the administrator's password, if it is not given otherwise.
+    pub admin_password_file: Option<PathBuf>,
 }
 
 /// `tls.*`, both of them.
@@ -208,6 +216,9 @@ impl Settings {
                 json_depth: 0,
                 violations: 0,
                 answer_bytes: 0,
+                waiting_bytes: 0,
+                waiting_bytes_per_address: 0,
+                waiting_bytes_per_connection: 0,
                 header_time: no_time,
                 body_time: no_time,
                 tls_time: no_time,
@@ -218,7 +229,13 @@ impl Settings {
                 transaction_changes: 0,
                 http2_streams: 0,
             },
-            login: LoginSettings { failures: 0, window: no_time, block: no_time, idle: None },
+            login: LoginSettings {
+                failures: 0,
+                window: no_time,
+                block: no_time,
+                idle: None,
+                admin_password_file: None,
+            },
             proxies: Proxies::default(),
             tls: None,
             secrets: SecretsSettings { key_file: None },

@@ -12,13 +12,14 @@ use super::variables::{self, ADMIN_PASSWORD, SECRET_KEY};
 const SECRETS: &[(&str, &str)] = &[
     (
         ADMIN_PASSWORD,
-        "The password of the user admin; without it dev uses admin, and serve generates one at \
-         first start and prints it once.",
+        "The password of the user admin; without it the file login.admin_password_file or the \
+         systemd credential boxwood.admin-password is used; without those dev uses admin, and serve \
+         generates one at first start and prints it once.",
     ),
     (
         SECRET_KEY,
-        "The key that seals secrets, as 64 hexadecimal digits; without it the file \
-         secrets.key_file is used.",
+        "The key that seals secrets, as 64 hexadecimal digits; without it the systemd credential \
+         boxwood.secret-key is used, or the file secrets.key_file.",
     ),
 ];
 

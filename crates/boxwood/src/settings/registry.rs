@@ -206,6 +206,36 @@ pub static REGISTRY: &[Setting] = &[
         },
     },
     Setting {
+        name: "limits.waiting_bytes",
+        default: Preset::Same("536870912"),
+        about: "Maximum size of the answers waiting for their readers, in bytes; beyond it, slow readers are cut off.",
+        takes: Takes::Count {
+            from: 65536,
+            to: 1 << 40,
+            put: |s, n| s.limits.waiting_bytes = size(n),
+        },
+    },
+    Setting {
+        name: "limits.waiting_bytes_per_address",
+        default: Preset::Same("268435456"),
+        about: "Maximum size of the answers waiting for readers at one address, in bytes.",
+        takes: Takes::Count {
+            from: 65536,
+            to: 1 << 40,
+            put: |s, n| s.limits.waiting_bytes_per_address = size(n),
+        },
+    },
+    Setting {
+        name: "limits.waiting_bytes_per_connection",
+        default: Preset::Same("8388608"),
+        about: "Size of the answers waiting on one connection at which it gets no more for now, in bytes.",
+        takes: Takes::Count {
+            from: 65536,
+            to: 1 << 40,
+            put: |s, n| s.limits.waiting_bytes_per_connection = size(n),
+        },
+    },
+    Setting {
         name: "limits.header_seconds",
         default: Preset::Same("10"),
         about: "Time allowed for the head of a request to arrive, in seconds.",
@@ -313,6 +343,13 @@ pub static REGISTRY: &[Setting] = &[
             words: || words(PROXY_HEADERS),
             put: |s, word| choose(PROXY_HEADERS, word, &mut s.proxies.header),
         },
+    },
+    Setting {
+        name: "login.admin_password_file",
+        default: Preset::Same(""),
+        about: "The file with the password of the user admin, read at start, for when \
+                BOXWOOD_ADMIN_PASSWORD is not set.",
+        takes: Takes::File(|s, value| s.login.admin_password_file = value),
     },
     Setting {
         name: "tls.certificate",

@@ -14,7 +14,7 @@ use super::registry::{self, Setting};
 use super::together::Origins;
 use super::value::{Mode, Secret};
 use super::variables::SECRET_NAMES;
-use super::{environment, file, together};
+use super::{environment, file, secret_files, together};
 use crate::spelling::nearest;
 
 /// What the settings are made from, weakest source first.
@@ -44,13 +44,16 @@ impl Settings {
             file::read_file(path, &mut given, &mut problems);
         }
         let names = appliance_names(given.iter().chain(&flags));
-        let secrets = environment::read_environment(environment, &names, &mut given, &mut problems);
+        let credentials = secret_files::credentials_directory(&environment);
+        let mut secrets =
+            environment::read_environment(environment, &names, &mut given, &mut problems);
         given.extend(flags);
 
         let mut settings = defaults(mode, &mut problems);
         let of_appliances = OfAppliances::among(&given);
         settings.own_catalogs = of_appliances.with_catalog().map(str::to_owned).collect();
         let origins = apply_all(&mut settings, &given, &mut problems);
+        secret_files::add(&mut secrets, &settings, credentials.as_deref(), &origins, &mut problems);
         settings.admin_password = secrets.admin_password.or_else(|| match mode {
             Mode::Dev => Some(Secret::new("admin")),
             Mode::Serve => None,

@@ -88,13 +88,15 @@ fn the_defaults_are_these() {
         format!("{limits:?}"),
         "Limits { head_bytes: 65536, headers: 64, body_bytes: 10485760, \
          import_bytes: 268435456, json_depth: 64, violations: 100, answer_bytes: 1048576, \
-         header_time: 10s, body_time: 30s, tls_time: 5s, connections: 512, \
+         waiting_bytes: 536870912, waiting_bytes_per_address: 268435456, \
+         waiting_bytes_per_connection: 8388608, header_time: 10s, body_time: 30s, tls_time: 5s, connections: 512, \
          connections_per_address: 256, drain_time: 5s, sessions: 10000, \
          transaction_changes: 1000000, http2_streams: 64 }"
     );
     assert_eq!(
         format!("{login:?}"),
-        "LoginSettings { failures: 10, window: 60s, block: 30s, idle: None }"
+        "LoginSettings { failures: 10, window: 60s, block: 30s, idle: None, \
+         admin_password_file: None }"
     );
     assert_eq!(format!("{proxies:?}"), "Proxies { trusted: [], header: XForwardedFor }");
     assert_eq!(tls, None);
@@ -182,6 +184,42 @@ fn every_mistake_is_reported_with_its_place() {
              both, or neither",
         ],
     );
+}
+
+#[test]
+fn secrets_are_taken_from_files_where_the_environment_has_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let key = "ab".repeat(32);
+    write("password", "from the file\n");
+    write("boxwood.admin-password", "from systemd\n");
+    write("boxwood.secret-key", &key);
+    let place = folder.path().to_str().unwrap();
+    let file = format!("login.admin_password_file = \"{place}/password\"");
+    let systemd = ("CREDENTIALS_DIRECTORY", place);
+    let password = |file: &str, variables: &[(&str, &str)]| {
+        let settings = resolve(Mode::Serve, file, variables, &[]).unwrap();
+        settings.admin_password.map(|password| password.expose().to_owned())
+    };
+    let given = ("BOXWOOD_ADMIN_PASSWORD", "given");
+    assert_eq!(password(&file, &[given, systemd]).as_deref(), Some("given"));
+    assert_eq!(password(&file, &[systemd]).as_deref(), Some("from the file"));
+    assert_eq!(password("", &[systemd]).as_deref(), Some("from systemd"));
+    assert_eq!(password("", &[]), None);
+    let settings = resolve(Mode::Serve, "", &[systemd], &[]).unwrap();
+    assert_eq!(settings.secret_key.unwrap().expose(), &[0xab; 32]);
+
+    for (name, text, file, why) in [
+        ("boxwood.secret-key", "hunter2", "", "it is not 64 hexadecimal digits long"),
+        ("boxwood.admin-password", "\n", "", "the password is empty"),
+        ("password", &"hunter2".repeat(1000), file.as_str(), "it is larger than 4096 bytes"),
+    ] {
+        write(name, text);
+        let bad = resolve(Mode::Serve, file, &[systemd], &[]).expect_err("refused");
+        let text = format!("{bad} {bad:?}");
+        assert!(text.contains(why) && text.contains(place), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
 }
 
 #[test]

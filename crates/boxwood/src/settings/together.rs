@@ -53,7 +53,7 @@ pub(super) fn catalog_or_appliance(
     }
 }
 
-fn origin(origins: &Origins, name: &str) -> Origin {
+pub(super) fn origin(origins: &Origins, name: &str) -> Origin {
     origins.get(name).cloned().unwrap_or(Origin::Default)
 }
 

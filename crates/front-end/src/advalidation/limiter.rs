@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use parking_lot::Mutex;
 use transaction_engine::Timestamp;
 
-use crate::client_address::network;
+use crate::transport::network;
 
 /// The number of requests that may come at once.
 pub(super) const BUCKET: u32 = 15;

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use transaction_engine::RevisionNumber;
 
 use super::config_hash;
+use crate::json::wipe_stack;
 use crate::secret_places::take_out;
 
 /// What documents say of themselves.
@@ -176,6 +177,11 @@ impl<'t> Document<'t> {
     /// # Errors
     /// The text must be JSON of this form. Bodies are not looked into.
     pub fn parse(text: &'t [u8]) -> Result<Self, DocumentError> {
+        Self::read(text).inspect_err(|_| wipe_stack())
+    }
+
+    #[inline(never)]
+    fn read(text: &'t [u8]) -> Result<Self, DocumentError> {
         // First, so that a document of a later format is not told which members it may not have.
         let kind: Kind<'_> = serde_json::from_slice(text).map_err(|error| form(&error))?;
         if kind.format.as_deref() != Some(FORMAT) {

@@ -28,10 +28,12 @@ use hyper_util::server::graceful::GracefulConnection;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::address::network;
 use super::body::Unread;
 use super::eager::Eager;
 use super::rare_wakeup::{Either, either};
 use super::request::{Handler, Peer, Request};
+use super::waiting::{Reader, Waiting};
 use super::watchdog::{Busy, Verdict, Watchdog, WatchedIo};
 use super::{AnswerBody, Limits, RequestBody};
 
@@ -67,16 +69,18 @@ pub(crate) async fn serve<H, IO>(
     peer: Peer,
     handler: Arc<H>,
     limits: Arc<Limits>,
+    waiting: &Arc<Waiting>,
     stop: watch::Receiver<bool>,
 ) where
     H: Handler,
     IO: Read + Write + Unpin + Send + 'static,
 {
     let watchdog = Watchdog::new();
+    let reader = waiting.reader(network(peer.address().ip()), watchdog.clone());
     let io = WatchedIo { io, watchdog: watchdog.clone() };
     // One thing to share for each request, and only with others of this connection: counting what
     // all connections share costs every request when there are several cores.
-    let ours = Arc::new(Ours { handler, limits, peer, watchdog, stop: stop.clone() });
+    let ours = Arc::new(Ours { handler, limits, peer, watchdog, reader, stop: stop.clone() });
     let service = {
         let ours = Arc::clone(&ours);
         service_fn(move |request: http::Request<Incoming>| {
@@ -85,6 +89,10 @@ pub(crate) async fn serve<H, IO>(
             let busy = ours.watchdog.request_begins();
             let mut received = ours.received(request);
             let answering = async move {
+                // Over HTTP/1 an answer is not begun before the last one has gone out.
+                if protocol == Protocol::Http2 {
+                    ours.reader.room().await;
+                }
                 // Lent: what a future is given by value is in it twice.
                 let response = ours.answer(&mut received.request).await;
                 Ok::<_, Infallible>(ours.answered(received, response, busy))
@@ -96,15 +104,15 @@ pub(crate) async fn serve<H, IO>(
             }
         })
     };
-    let Ours { limits, peer, watchdog, .. } = &*ours;
+    let Ours { limits, peer, .. } = &*ours;
     let outcome = match protocol {
         Protocol::Http1 => {
             let connection = http1_builder(limits).serve_connection(io, service);
-            drive(connection, watchdog, limits, stop).await
+            drive(connection, &ours, stop).await
         }
         Protocol::Http2 => {
             let connection = http2_builder(limits).serve_connection(io, service);
-            drive(connection, watchdog, limits, stop).await
+            drive(connection, &ours, stop).await
         }
     };
     tracing::debug!(%peer, ?protocol, %outcome, "connection ended");
@@ -116,6 +124,7 @@ struct Ours<H> {
     limits: Arc<Limits>,
     peer: Peer,
     watchdog: Watchdog,
+    reader: Arc<Reader>,
     stop: watch::Receiver<bool>,
 }
 
@@ -173,7 +182,7 @@ impl<H: Handler> Ours<H> {
             let limits = &self.limits;
             unread.discard(limits.body_bytes.max(DISCARD_BYTES), limits.body_timeout);
         }
-        response.map(|body| body.held(busy, &self.stop))
+        response.map(|body| body.held(busy, &self.stop).counted(&self.reader))
     }
 }
 
@@ -215,6 +224,8 @@ enum Outcome {
     Idle,
     /// The peer did not read.
     Stalled,
+    /// Too much waited, and the peer had read nothing for the longest time.
+    Crowded,
 }
 
 impl std::fmt::Display for Outcome {
@@ -225,32 +236,32 @@ impl std::fmt::Display for Outcome {
             Self::Silent => f.write_str("cut: no request came"),
             Self::Idle => f.write_str("cut: idle"),
             Self::Stalled => f.write_str("cut: the peer does not read"),
+            Self::Crowded => {
+                f.write_str("cut: too many answers wait, and the peer reads the least")
+            }
         }
     }
 }
 
 /// Polls a connection until it ends or has to.
-async fn drive<C>(
-    connection: C,
-    watchdog: &Watchdog,
-    limits: &Limits,
-    mut stop: watch::Receiver<bool>,
-) -> Outcome
+async fn drive<C, H>(connection: C, ours: &Ours<H>, mut stop: watch::Receiver<bool>) -> Outcome
 where
     C: GracefulConnection<Error = hyper::Error>,
 {
+    let Ours { watchdog, limits, reader, .. } = ours;
     let mut connection = pin!(connection);
     let mut next_look = Instant::now() + limits.header_timeout;
     let mut closing = false;
     loop {
         let (told, look) = ((!closing).then_some(&mut stop), next_look);
-        match either(connection.as_mut(), pin!(event(told, look))).await {
+        match either(connection.as_mut(), pin!(event(told, reader, look))).await {
             Either::Often(Ok(())) => return Outcome::Finished,
             Either::Often(Err(error)) => return Outcome::Failed(error),
             Either::Seldom(Event::Stop) => {
                 closing = true;
                 connection.as_mut().graceful_shutdown();
             }
+            Either::Seldom(Event::Crowded) => return Outcome::Crowded,
             Either::Seldom(Event::Look) => match watchdog.look(Instant::now(), limits) {
                 Verdict::LookAgain(at) => next_look = at,
                 Verdict::Silent => return Outcome::Silent,
@@ -271,10 +282,11 @@ where
 /// What happens to a connection beside its requests.
 enum Event {
     Stop,
+    Crowded,
     Look,
 }
 
-async fn event(stop: Option<&mut watch::Receiver<bool>>, look: Instant) -> Event {
+async fn event(stop: Option<&mut watch::Receiver<bool>>, reader: &Reader, look: Instant) -> Event {
     let told = async {
         match stop {
             Some(stop) => stopped(stop).await,
@@ -283,6 +295,7 @@ async fn event(stop: Option<&mut watch::Receiver<bool>>, look: Instant) -> Event
     };
     tokio::select! {
         () = told => Event::Stop,
+        () = reader.cut() => Event::Crowded,
         () = sleep_until(look) => Event::Look,
     }
 }

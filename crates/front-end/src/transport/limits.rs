@@ -39,6 +39,14 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Time for the requests under way to finish when the server stops (5 s).
     pub drain_timeout: Duration,
+    /// Most bytes of answers that wait for their readers, over all connections (512 MiB); then the
+    /// connections that have read nothing for the longest time are cut.
+    pub waiting_bytes: usize,
+    /// The same for one address (256 MiB); an IPv6 address stands for its /64.
+    pub waiting_bytes_per_address: usize,
+    /// Most bytes of answers that wait on one connection (8 MiB); it gets further answers when it has
+    /// read of these.
+    pub waiting_bytes_per_connection: usize,
     /// Most concurrent streams of one HTTP/2 connection, a count (64).
     pub http2_streams: u32,
 }
@@ -58,6 +66,9 @@ impl Default for Limits {
             connections: 512,
             connections_per_address: 256,
             drain_timeout: Duration::from_secs(5),
+            waiting_bytes: 512 * 1024 * 1024,
+            waiting_bytes_per_address: 256 * 1024 * 1024,
+            waiting_bytes_per_connection: 8 * 1024 * 1024,
             http2_streams: 64,
         }
     }

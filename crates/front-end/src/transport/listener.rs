@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,9 +24,11 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::address::network;
 use super::connection::{self, Protocol};
 use super::listen_url::{ListenUrl, Scheme};
 use super::request::Peer;
+use super::waiting::Waiting;
 use super::{CertificateSlot, Handler, Limits};
 use crate::metrics::{ConnectionRefusal, Metrics, OpenConnection};
 
@@ -113,6 +115,7 @@ impl Server {
     pub fn start<H: Handler>(sites: Vec<Site<H>>, limits: Limits) -> Self {
         let (stop, stopping) = watch::channel(false);
         let admission = Arc::new(Admission::new(&limits));
+        let waiting = Waiting::new(&limits);
         let limits = Arc::new(limits);
         let accept = |site: Site<H>| {
             let Site { bound, handler, tls, metrics } = site;
@@ -125,6 +128,7 @@ impl Server {
                 limits: Arc::clone(&limits),
                 metrics,
                 admission: Arc::clone(&admission),
+                waiting: Arc::clone(&waiting),
                 acceptor,
                 stop: stopping.clone(),
             };
@@ -154,18 +158,20 @@ struct Port<H> {
     limits: Arc<Limits>,
     metrics: Metrics,
     admission: Arc<Admission>,
+    waiting: Arc<Waiting>,
     acceptor: Option<TlsAcceptor>,
     stop: watch::Receiver<bool>,
 }
 
 impl<H> Clone for Port<H> {
     fn clone(&self) -> Self {
-        let Self { handler, limits, metrics, admission, acceptor, stop } = self;
+        let Self { handler, limits, metrics, admission, waiting, acceptor, stop } = self;
         Self {
             handler: Arc::clone(handler),
             limits: Arc::clone(limits),
             metrics: metrics.clone(),
             admission: Arc::clone(admission),
+            waiting: Arc::clone(waiting),
             acceptor: acceptor.clone(),
             stop: stop.clone(),
         }
@@ -229,11 +235,11 @@ impl<H: Handler> Port<H> {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(peer = %address, %error, "cannot set TCP_NODELAY");
         }
-        let Self { handler, limits, metrics, admission: _, acceptor, mut stop } = self;
+        let Self { handler, limits, metrics, admission: _, waiting, acceptor, mut stop } = self;
         let peer = Peer::new(address, acceptor.is_some());
         let Some(acceptor) = acceptor else {
             let io = TokioIo::new(stream);
-            connection::serve(io, Protocol::Http1, peer, handler, limits, stop).await;
+            connection::serve(io, Protocol::Http1, peer, handler, limits, &waiting, stop).await;
             return;
         };
         let handshake = tokio::select! {
@@ -248,7 +254,7 @@ impl<H: Handler> Port<H> {
                     _ => Protocol::Http1,
                 };
                 let io = TokioIo::new(stream);
-                connection::serve(io, protocol, peer, handler, limits, stop).await;
+                connection::serve(io, protocol, peer, handler, limits, &waiting, stop).await;
             }
             Ok(Err(error)) => {
                 metrics.connection_refused(ConnectionRefusal::Handshake);
@@ -333,16 +339,6 @@ impl Drop for Seat {
     }
 }
 
-/// What counts as one address: an IPv6 host commands a whole /64.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(address) if !address.is_loopback() => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
-        }
-        address => address,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -361,14 +357,6 @@ mod tests {
         drop(first);
         assert!(admission.admit(two).is_ok());
         assert_eq!(admission.by_address.lock().len(), 2);
-    }
-
-    #[test]
-    fn ipv6_hosts_count_by_their_network() {
-        let network_of = |text: &str| network(text.parse().unwrap()).to_string();
-        assert_eq!(network_of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
-        assert_eq!(network_of("::1"), "::1");
-        assert_eq!(network_of("192.0.2.1"), "192.0.2.1");
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@
 //! | sends too much of a header | hyper's sizes | `connection` |
 //! | stalls or overfills its body | `body_timeout`, `body_bytes` | `body` |
 //! | does not read the answer | `body_timeout` without one byte taken | `watchdog` |
+//! | reads next to nothing of large answers | `body_timeout`, `waiting_bytes` and its kin | `watchdog`, `waiting` |
 //! | does not read one stream among others | its feeder gives up | `streaming_body` |
 //! | resets HTTP/2 streams faster than it opens them | reset limits | `connection` |
 //!
@@ -19,6 +20,7 @@
 //! handful of answers that hyper makes before there is a request (400, 414 and 431 for a head that
 //! cannot be parsed or is too large) have no body; nobody could say in which dialect to write one.
 
+mod address;
 mod body;
 mod connection;
 mod eager;
@@ -29,8 +31,10 @@ mod rare_wakeup;
 mod request;
 mod streaming_body;
 mod tls;
+mod waiting;
 mod watchdog;
 
+pub(crate) use address::network;
 pub use body::{BodyError, RequestBody};
 pub use limits::Limits;
 pub use listen_url::{ListenUrl, ListenUrlError, Scheme};

@@ -16,12 +16,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
 use super::connection::stopped;
+use super::waiting::Reader;
 use super::watchdog::Busy;
 
 /// So many pieces wait between the feeder and the socket.
@@ -33,7 +33,8 @@ pub struct AnswerBody(Source);
 
 #[derive(Debug)]
 enum Source {
-    Whole(Full<Bytes>),
+    // Empty at the end.
+    Whole(Bytes),
     // The rest of them, the first to be sent at the end.
     Parts(Vec<Bytes>),
     Stream(Box<Stream>),
@@ -67,6 +68,17 @@ impl AnswerBody {
         let busy = Held::default();
         let stream = Stream { pieces, busy: Arc::clone(&busy), stopped: None };
         (Pieces { pieces: sender, busy }, Self(Source::Stream(Box::new(stream))))
+    }
+
+    /// Counts what is in memory as waiting until it has gone out; a stream has few pieces at a time.
+    pub(super) fn counted(self, reader: &Arc<Reader>) -> Self {
+        Self(match self.0 {
+            Source::Whole(bytes) => Source::Whole(reader.counted(bytes)),
+            Source::Parts(parts) => {
+                Source::Parts(parts.into_iter().map(|part| reader.counted(part)).collect())
+            }
+            stream @ Source::Stream(_) => stream,
+        })
     }
 
     /// Keeps a request under way until the body is sent, if that takes longer than answering.
@@ -105,13 +117,13 @@ impl Drop for Pieces {
 
 impl Default for AnswerBody {
     fn default() -> Self {
-        Self(Source::Whole(Full::default()))
+        Self(Source::Whole(Bytes::new()))
     }
 }
 
 impl<T: Into<Bytes>> From<T> for AnswerBody {
     fn from(bytes: T) -> Self {
-        Self(Source::Whole(Full::new(bytes.into())))
+        Self(Source::Whole(bytes.into()))
     }
 }
 
@@ -124,7 +136,8 @@ impl Body for AnswerBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match &mut self.0 {
-            Source::Whole(body) => Pin::new(body).poll_frame(context),
+            Source::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Source::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Source::Parts(parts) => Poll::Ready(parts.pop().map(|part| Ok(Frame::data(part)))),
             Source::Stream(stream) => {
                 stream.poll(context).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
@@ -134,7 +147,7 @@ impl Body for AnswerBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Source::Whole(body) => body.is_end_stream(),
+            Source::Whole(bytes) => bytes.is_empty(),
             Source::Parts(parts) => parts.is_empty(),
             Source::Stream(_) => false,
         }
@@ -142,7 +155,7 @@ impl Body for AnswerBody {
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Source::Whole(body) => body.size_hint(),
+            Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Source::Parts(parts) => {
                 SizeHint::with_exact(parts.iter().map(|part| part.len() as u64).sum())
             }

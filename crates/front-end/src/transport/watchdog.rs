@@ -39,6 +39,12 @@ struct Activity {
     written_at_last_look: u64,
     /// Since when bytes are waiting of which the peer took none.
     blocked_since: Option<Instant>,
+    /// Bytes of large answers that have not gone out completely.
+    waiting: usize,
+    /// The last time when the peer had taken enough bytes to be reading, or when the first of those
+    /// answers began to wait.
+    read_last: Instant,
+    written_at_read_last: u64,
 }
 
 /// What is to be done with a connection.
@@ -59,6 +65,9 @@ impl Watchdog {
             written: 0,
             written_at_last_look: 0,
             blocked_since: None,
+            waiting: 0,
+            read_last: Instant::now(),
+            written_at_read_last: 0,
         })))
     }
 
@@ -76,6 +85,9 @@ impl Watchdog {
             Poll::Ready(Ok(bytes)) => {
                 activity.written += *bytes as u64;
                 activity.blocked_since = None;
+                if activity.waiting > 0 {
+                    activity.reads();
+                }
             }
             Poll::Ready(Err(_)) => activity.blocked_since = None,
             Poll::Pending => {
@@ -87,10 +99,58 @@ impl Watchdog {
     pub(super) fn look(&self, now: Instant, limits: &Limits) -> Verdict {
         self.0.lock().look(now, limits)
     }
+
+    /// A large answer begins to wait for its reader.
+    pub(super) fn waits(&self, bytes: usize) {
+        let mut activity = self.0.lock();
+        if activity.waiting == 0 {
+            activity.read_last = Instant::now();
+            activity.written_at_read_last = activity.written;
+        }
+        activity.waiting += bytes;
+    }
+
+    /// A large answer has gone out; returns the bytes of those that still wait.
+    pub(super) fn taken(&self, bytes: usize) -> usize {
+        let mut activity = self.0.lock();
+        activity.waiting -= bytes;
+        activity.waiting
+    }
+
+    /// The bytes of large answers that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.0.lock().waiting
+    }
+
+    /// When the peer was last seen reading what waits.
+    pub(super) fn read_last(&self) -> Instant {
+        self.0.lock().read_last
+    }
 }
 
 impl Activity {
+    fn reads(&mut self) {
+        if self.written - self.written_at_read_last >= READING_BYTES {
+            self.read_last = Instant::now();
+            self.written_at_read_last = self.written;
+        }
+    }
+
+    /// By what waits, also on a socket that takes bytes: an HTTP/2 peer may read pings and keep the
+    /// windows of its streams shut.
     fn look(&mut self, now: Instant, limits: &Limits) -> Verdict {
+        let until = self.read_last + limits.body_timeout;
+        let waits = self.waiting > 0;
+        if waits && now >= until {
+            return Verdict::Stalled;
+        }
+        match self.look_at_requests(now, limits) {
+            Verdict::LookAgain(at) if waits => Verdict::LookAgain(at.min(until)),
+            verdict => verdict,
+        }
+    }
+
+    fn look_at_requests(&mut self, now: Instant, limits: &Limits) -> Verdict {
         let read = self.written - self.written_at_last_look;
         self.written_at_last_look = self.written;
         if read >= READING_BYTES {
@@ -218,5 +278,18 @@ mod tests {
         assert_eq!(watchdog.look(at(32), &limits), Verdict::LookAgain(at(42)));
         watchdog.wrote(&Poll::Ready(Ok(READING_BYTES as usize - 1)));
         assert_eq!(watchdog.look(at(42), &limits), Verdict::Idle);
+    }
+
+    #[test]
+    fn peer_that_leaves_large_answers_waiting_is_stalled_whatever_else_it_takes() {
+        let (watchdog, at, limits) = activity();
+        let _busy = watchdog.request_begins();
+        watchdog.waits(1 << 20);
+        watchdog.0.lock().read_last = at(0);
+        watchdog.wrote(&Poll::Ready(Ok(READING_BYTES as usize - 1)));
+        assert_eq!(watchdog.look(at(25), &limits), Verdict::LookAgain(at(30)));
+        assert_eq!(watchdog.look(at(30), &limits), Verdict::Stalled);
+        assert_eq!(watchdog.taken(1 << 20), 0);
+        assert_eq!(watchdog.look(at(30), &limits), Verdict::LookAgain(at(40)));
     }
 }

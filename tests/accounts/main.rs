@@ -266,7 +266,7 @@ fn no_refusal_names_what_its_reader_may_not_see() {
     let mut admin = server.admin();
     let user = create_user(&mut admin, "eve", "open sesame");
     join(&mut admin, "policies-write", &user);
-    let mut create = |admin: &mut Client, path: &str, body: Value| {
+    let create = |admin: &mut Client, path: &str, body: Value| {
         let key = admin.post(path, &body).expect(201).at("/key");
         key.as_str().expect("a key").to_owned()
     };

@@ -327,6 +327,13 @@ pub static REGISTRY: &[Setting] = &[
         },
     },
     Setting {
+        name: "login.admin_password_file",
+        default: Preset::Same(""),
+        about: "The file with the password of the user admin, read at start, for when \
+                BOXWOOD_ADMIN_PASSWORD is not set.",
+        takes: Takes::File(|s, value| s.login.admin_password_file = value),
+    },
+    Setting {
         name: "proxies.trusted",
         default: Preset::Same(""),
         about: "Networks of the proxies that may name the client of a request.",
@@ -343,13 +350,6 @@ pub static REGISTRY: &[Setting] = &[
             words: || words(PROXY_HEADERS),
             put: |s, word| choose(PROXY_HEADERS, word, &mut s.proxies.header),
         },
-    },
-    Setting {
-        name: "login.admin_password_file",
-        default: Preset::Same(""),
-        about: "The file with the password of the user admin, read at start, for when \
-                BOXWOOD_ADMIN_PASSWORD is not set.",
-        takes: Takes::File(|s, value| s.login.admin_password_file = value),
     },
     Setting {
         name: "tls.certificate",

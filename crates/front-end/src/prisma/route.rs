@@ -1,5 +1,6 @@
 //! What a path names: the same resources below two bases, operations below two, tokens below three.
 
+use config_tree::path::{constant, is_path};
 use config_tree::{NodePath, node_path};
 
 use super::refusal::Refusal;
@@ -27,46 +28,44 @@ pub(super) struct Resource {
 }
 
 impl Resource {
-    const fn new(path: &'static str) -> Self {
-        Self { path, area: "identity", collection: path }
+    /// A kind in the path of the API, and in that of the tree. Evaluated while compiling.
+    const fn new(path: &'static str, area: &'static str, collection: &'static str) -> Self {
+        assert!(is_path(collection), "not a path of a configuration");
+        Self { path, area, collection }
     }
 
     /// Where its objects are.
     pub(super) fn collection(self) -> NodePath {
-        collection(self.collection)
+        constant(self.collection)
     }
-}
-
-/// A collection of the root.
-pub(super) fn collection(name: &str) -> NodePath {
-    NodePath::from_segments([name]).unwrap_or_else(|_| NodePath::root())
 }
 
 /// The kinds of objects: what is written to the candidate and pushed.
 pub(super) const RESOURCES: [Resource; 13] = [
-    Resource::new("authentication-profiles"),
-    Resource::new("saml-server-profiles"),
-    Resource::new("ldap-server-profiles"),
-    Resource::new("radius-server-profiles"),
-    Resource::new("tacacs-server-profiles"),
-    Resource::new("kerberos-server-profiles"),
-    Resource::new("certificate-profiles"),
-    Resource::new("mfa-servers"),
-    Resource::new("local-users"),
-    Resource::new("authentication-sequences"),
-    Resource::new("authentication-portals"),
-    Resource::new("authentication-rules"),
-    Resource {
-        path: "authentication-settings",
-        area: "mobile-agent",
-        collection: "mobile-agent-authentication-settings",
-    },
+    Resource::new("authentication-profiles", "identity", "/authentication-profiles"),
+    Resource::new("saml-server-profiles", "identity", "/saml-server-profiles"),
+    Resource::new("ldap-server-profiles", "identity", "/ldap-server-profiles"),
+    Resource::new("radius-server-profiles", "identity", "/radius-server-profiles"),
+    Resource::new("tacacs-server-profiles", "identity", "/tacacs-server-profiles"),
+    Resource::new("kerberos-server-profiles", "identity", "/kerberos-server-profiles"),
+    Resource::new("certificate-profiles", "identity", "/certificate-profiles"),
+    Resource::new("mfa-servers", "identity", "/mfa-servers"),
+    Resource::new("local-users", "identity", "/local-users"),
+    Resource::new("authentication-sequences", "identity", "/authentication-sequences"),
+    Resource::new("authentication-portals", "identity", "/authentication-portals"),
+    Resource::new("authentication-rules", "identity", "/authentication-rules"),
+    Resource::new(
+        "authentication-settings",
+        "mobile-agent",
+        "/mobile-agent-authentication-settings",
+    ),
 ];
 
 /// Whether a node is an object of the configuration, and not a job or a version.
 pub(super) fn is_object(path: &NodePath) -> bool {
     let first = path.segments().first();
-    first.is_some_and(|first| RESOURCES.iter().any(|kind| kind.collection == first.as_str()))
+    let is_of = |kind: &Resource, first: &str| kind.collection.strip_prefix('/') == Some(first);
+    first.is_some_and(|first| RESOURCES.iter().any(|kind| is_of(kind, first.as_str())))
 }
 
 /// What a path names.

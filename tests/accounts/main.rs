@@ -1,6 +1,8 @@
 //! Users who come from the configuration: when they may log in, what they may do, when they are
 //! logged out; and the parts of the configuration that govern the daemon.
 
+mod rights;
+
 use serde_json::{Value, json};
 use support::{Client, Response, Server, opened};
 

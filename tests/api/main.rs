@@ -34,6 +34,7 @@ mod http2;
 mod information;
 mod limits;
 mod operation;
+mod origins;
 mod secrets;
 mod sessions;
 mod sweep;

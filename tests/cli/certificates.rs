@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use support::{Client, Evidence, Server, ServerBuilder};
+use support::{Client, Evidence, Server, ServerBuilder, wait_for};
 
 use crate::shared::refused;
 
@@ -100,5 +100,87 @@ fn the_generated_certificate_is_for_localhost_and_the_listen_address() {
     let port = server.url().rsplit_once(':').expect("a port").1;
     for host in ["127.0.0.1", "localhost"] {
         Client::verifying(&format!("https://{host}:{port}"), &pem).login("admin", "admin");
+    }
+}
+
+/// Writes a pair in the place of another one.
+fn replace(old: &Pair, new: &Pair) {
+    fs::copy(&new.key, &old.key).expect("a file can be written");
+    fs::copy(&new.certificate, &old.certificate).expect("a file can be written");
+}
+
+/// A PEM text without line ends, of which there are two kinds.
+fn bare(pem: &str) -> String {
+    pem.split_whitespace().collect()
+}
+
+#[test]
+fn files_are_read_again_when_they_change() {
+    let evidence = Evidence::new();
+    let given = pair(evidence.path(), "given");
+    let other = pair(evidence.path(), "other");
+    let mut server = serving(&evidence, &given.certificate, &given.key).start();
+    let mut open = Client::verifying(server.url(), &given.pem);
+    open.get("/api/info").expect(200);
+
+    replace(&given, &other);
+    let shown = |server: &Server| bare(&server.client().certificate_pem());
+    wait_for("the other certificate", || shown(&server) == bare(&other.pem));
+    Client::verifying(server.url(), &other.pem).login("admin", "admin");
+    assert!(open.is_connected());
+    open.get("/api/info").expect(200);
+
+    // What cannot be served changes nothing, and is said.
+    fs::write(&given.certificate, "nonsense").expect("a file can be written");
+    server.signal(support::Signal::HUP);
+    wait_for("a warning", || server.log().contains("stays the one before"));
+    assert_eq!(shown(&server), bare(&other.pem));
+    server.client().get("/api/info").expect(200);
+    let third = pair(evidence.path(), "third");
+    replace(&given, &third);
+    server.signal(support::Signal::HUP);
+    wait_for("the third certificate", || shown(&server) == bare(&third.pem));
+    open.get("/api/info").expect(200);
+}
+
+#[test]
+fn a_certificate_that_has_expired_is_reported() {
+    let evidence = Evidence::new();
+    let given = pair(evidence.path(), "given");
+    let names = vec!["127.0.0.1".to_owned()];
+    let mut params = rcgen::CertificateParams::new(names).expect("names");
+    params.not_after = rcgen::date_time_ymd(2020, 1, 2);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let expired = params.self_signed(&key).expect("a certificate");
+    fs::write(&given.certificate, expired.pem()).expect("a file can be written");
+    fs::write(&given.key, key.serialize_pem()).expect("a file can be written");
+    let server = serving(&evidence, &given.certificate, &given.key).start();
+    wait_for("a warning", || server.log().contains("must be replaced"));
+    let health = server.client().get("/boxwood/v1/health").expect(200);
+    assert_eq!(health.at("/certificate/status"), "expired");
+    assert_eq!(health.at("/certificate/expires"), "2020-01-02T00:00:00.000000Z");
+    let metrics = server.client().get("/boxwood/v1/metrics").expect(200);
+    assert!(metrics.text().contains("boxwood_certificate_expires_seconds 1577923200\n"));
+}
+
+#[test]
+fn the_generated_certificate_gets_the_names_that_are_set() {
+    use rustls::pki_types::{CertificateDer, pem::PemObject};
+    for appliance in ["sps-6.2", "ds-server"] {
+        let evidence = Evidence::new();
+        let builder =
+            || Server::builder().serve(evidence.path().join("data")).https().appliance(appliance);
+        let pem = builder().start().client().certificate_pem();
+        let has_name = |pem: &str| {
+            let der = CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate");
+            der.windows(11).any(|bytes| bytes == b"box.example")
+        };
+        assert!(!has_name(&pem), "{appliance}");
+        let server = builder().set("tls.names", "box.example").start();
+        wait_for("the name", || has_name(&server.client().certificate_pem()));
+        let named = server.client().certificate_pem();
+        drop(server);
+        let server = builder().set("tls.names", "box.example").start();
+        assert_eq!(server.client().certificate_pem(), named, "{appliance}: it stays");
     }
 }

@@ -102,23 +102,71 @@ fn a_client_that_never_finishes_is_cut_off_in_time() {
 }
 
 #[test]
-fn a_second_signal_does_not_hurt() {
+fn a_second_signal_hurries_the_stop() {
     let evidence = Evidence::new();
     let mut server = Server::builder()
         .serve(evidence.path().join("data"))
         .http()
-        .set("limits.drain_seconds", 50)
+        .set("limits.drain_seconds", 300)
+        .set("limits.body_seconds", 300)
         .start();
     let mut admin = server.admin();
     admin.open().expect(200);
-    let body = begin_commit(&mut admin);
+    begin_commit(&mut admin);
     server.request_termination();
     wait_for("the stop to begin", || server.log().contains("\"stopping\""));
-    server.signal(support::Signal::INT);
-    server.request_termination();
-    let answer = admin.send_raw(body);
-    assert_eq!(answer.status, 200, "{answer}");
+    let (status, taken) = timed(|| server.interrupt());
+    assert_eq!(status.code(), Some(0), "{}", server.log());
+    assert!(taken < Duration::from_secs(60), "{taken:?}");
+    assert!(server.log().contains("\"cut_off\":1"), "{}", server.log());
+}
+
+#[test]
+fn signals_that_mean_nothing_do_not_end_the_daemon() {
+    let evidence = Evidence::new();
+    let mut server = Server::builder().serve(evidence.path().join("data")).http().start();
+    for (signal, word) in [
+        (support::Signal::USR1, "SIGUSR1"),
+        (support::Signal::USR2, "SIGUSR2"),
+        (support::Signal::HUP, "reading the TLS certificate again"),
+    ] {
+        server.signal(signal);
+        wait_for("word of the signal", || server.log().contains(word));
+        server.client().get("/boxwood/v1/health").expect(200);
+    }
+    server.signal(support::Signal::QUIT);
     assert_eq!(server.wait().code(), Some(0), "{}", server.log());
+}
+
+#[test]
+fn the_emulator_leaves_nothing_behind() {
+    let temporary = Evidence::new();
+    let left = || {
+        let entries = std::fs::read_dir(temporary.path()).expect("it can be read");
+        entries
+            .filter(|entry| {
+                let name = entry.as_ref().expect("an entry").file_name();
+                name.to_string_lossy().starts_with("boxwood-")
+            })
+            .count()
+    };
+    let builder = Server::builder().http().env("TMPDIR", temporary.path());
+    for signal in
+        [support::Signal::TERM, support::Signal::INT, support::Signal::QUIT, support::Signal::HUP]
+    {
+        let mut server = builder.start();
+        assert_eq!(left(), 1);
+        server.signal(signal);
+        assert_eq!(server.wait().code(), Some(0), "{}", server.log());
+        assert_eq!(left(), 0, "{signal:?}");
+    }
+    // What a killed one could not remove, the next one does, and leaves that of another alone.
+    builder.start().kill();
+    assert_eq!(left(), 1);
+    let _one = builder.start();
+    assert_eq!(left(), 1);
+    let _other = builder.start();
+    assert_eq!(left(), 2);
 }
 
 #[test]

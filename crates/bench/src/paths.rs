@@ -65,6 +65,7 @@ impl InProcess {
             import_bytes: 256 << 20,
             throttle: ThrottleRules::default(),
             proxies: front_end::Proxies::default(),
+            session_lifetime: None,
             sessions: 100,
         };
         let administrator =

@@ -12,14 +12,15 @@ use catalog::Catalog;
 use front_end::throttle::ThrottleRules;
 use front_end::transport::{BindError, BoundListener, Limits, Server, Site};
 use front_end::{Administrator, Appliance, Metrics, Process, ProcessOptions, Router};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use crate::administrator::{self, AdministratorError};
 use crate::appliance::{self, ApplianceError};
+use crate::certificate::Keeper;
 use crate::data_dir::{DataDir, DataDirError, Home};
 use crate::engine::{OpenError, Opened, Opening};
-use crate::settings::{Secret, Settings};
+use crate::settings::{Mode, Secret, Settings};
 use crate::telemetry;
 
 /// Why the daemon did not start, or did not stop well.
@@ -56,7 +57,7 @@ pub enum DaemonError {
     Password(#[from] front_end::password::PasswordError),
 }
 
-/// Runs until SIGTERM or SIGINT.
+/// Runs until SIGTERM, SIGINT or SIGQUIT; in `dev` also until SIGHUP.
 ///
 /// # Errors
 /// See [`DaemonError`]; whatever was opened is closed again.
@@ -71,7 +72,7 @@ pub fn run(settings: Settings) -> Result<(), DaemonError> {
 async fn serve(mut settings: Settings) -> Result<(), DaemonError> {
     // First of all: a signal during the start is followed as soon as there is something to stop,
     // instead of ending the process with a temporary directory left behind.
-    let mut stop = StopSignals::listen()?;
+    let mut signals = Signals::listen(settings.mode)?;
     let bound = bind(&settings).await?;
     let catalogs = catalogs(&settings)?;
     let data = DataDir::of(&settings)?;
@@ -80,9 +81,13 @@ async fn serve(mut settings: Settings) -> Result<(), DaemonError> {
     say_ready(&running.lines)
         .map_err(|error| DaemonError::System("cannot print that it is ready", error))?;
 
-    let signal = stop.wait().await;
+    let signal = signals.stop(|| running.reload()).await;
     tracing::info!(signal, "stopping");
-    running.stop().await;
+    let hurry = async move {
+        let signal = signals.stop(|| ()).await;
+        tracing::info!(signal, "stopping at once");
+    };
+    running.stop(hurry).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -108,7 +113,8 @@ fn catalogs(settings: &Settings) -> Result<Vec<Arc<Catalog>>, ApplianceError> {
 struct Running {
     server: Server,
     appliances: Vec<Arc<Appliance>>,
-    expiries: Vec<JoinHandle<()>>,
+    keepers: Vec<Arc<Keeper>>,
+    tasks: Vec<JoinHandle<()>>,
     lines: Vec<String>,
 }
 
@@ -130,8 +136,10 @@ fn start(
     let process = Arc::new(Process::new(process_options(settings), administrator)?);
 
     let (mut sites, mut appliances, mut lines) = (Vec::new(), Vec::new(), Vec::new());
-    for ((opened, bound), name) in opened.into_iter().zip(bound).zip(&names) {
-        let Opened { engine, blueprint, certificate } = opened;
+    let mut keepers = Vec::new();
+    let of_each = opened.into_iter().zip(bound).zip(&names).zip(&settings.appliances);
+    for (((opened, bound), name), own) in of_each {
+        let Opened { engine, blueprint, certificate, source } = opened;
         let (engine, process) = (Arc::new(engine), Arc::clone(&process));
         let metrics = match names.len() {
             1 => Metrics::new(),
@@ -144,6 +152,11 @@ fn start(
             _ => format!("{listener} {name}"),
         }));
         sites.extend(sites_of(bound, &appliance));
+        let (hosts, names) = (own.hosts(settings), settings.tls_names.clone());
+        keepers.extend(
+            source
+                .map(|source| Arc::new(Keeper::new(Arc::clone(&appliance), source, hosts, names))),
+        );
         appliances.push(appliance);
     }
     let server = Server::start(sites, limits(settings));
@@ -151,8 +164,9 @@ fn start(
         let appliance = Arc::clone(appliance);
         tokio::spawn(async move { appliance.expire_sessions().await })
     };
-    let expiries = appliances.iter().map(expire).collect();
-    Ok(Running { server, appliances, expiries, lines })
+    let expiries = appliances.iter().map(expire);
+    let tasks = expiries.chain(keepers.iter().map(keep_certificate)).collect();
+    Ok(Running { server, appliances, keepers, tasks, lines })
 }
 
 /// Opens every appliance, or none: those that were opened are closed again when one is not.
@@ -179,11 +193,32 @@ fn open_all(
     Ok(all)
 }
 
+/// Looks after a certificate until the task is aborted.
+fn keep_certificate(keeper: &Arc<Keeper>) -> JoinHandle<()> {
+    let keeper = Arc::clone(keeper);
+    tokio::spawn(async move {
+        loop {
+            let looking = Arc::clone(&keeper);
+            drop(tokio::task::spawn_blocking(move || looking.look(false)).await);
+            tokio::time::sleep(Keeper::PAUSE).await;
+        }
+    })
+}
+
 impl Running {
-    async fn stop(self) {
-        let drained = self.server.drain().await;
+    /// Reads again what may have changed: the files of certificates.
+    fn reload(&self) {
+        tracing::info!("reading the TLS certificate again");
+        for keeper in &self.keepers {
+            let keeper = Arc::clone(keeper);
+            drop(tokio::task::spawn_blocking(move || keeper.look(true)));
+        }
+    }
+
+    async fn stop(self, hurry: impl Future<Output = ()>) {
+        let drained = self.server.drain_until(hurry).await;
         tracing::info!(finished = drained.finished, cut_off = drained.cut_off, "listeners drained");
-        self.expiries.iter().for_each(JoinHandle::abort);
+        self.tasks.iter().for_each(JoinHandle::abort);
         self.appliances.iter().for_each(|appliance| appliance.end_sessions());
         // Waits for the writers and writes checkpoints: not for a runtime's thread.
         let appliances = self.appliances;
@@ -219,6 +254,7 @@ fn process_options(settings: &Settings) -> ProcessOptions {
             ..ThrottleRules::default()
         },
         proxies: settings.proxies.clone(),
+        session_lifetime: settings.login.lifetime,
         sessions: settings.limits.sessions,
     }
 }
@@ -265,23 +301,69 @@ fn show_password(password: &str) {
     ));
 }
 
-struct StopSignals {
-    term: tokio::signal::unix::Signal,
-    int: tokio::signal::unix::Signal,
+/// What a signal asks for.
+enum Asked {
+    /// To stop.
+    Stop(&'static str),
+    /// To read files again that may have changed.
+    Reload,
+    /// Nothing: the signal must not end the process either.
+    Nothing(&'static str),
 }
 
-impl StopSignals {
-    fn listen() -> Result<Self, DaemonError> {
+/// The signals that can be caught and would otherwise end the process.
+struct Signals {
+    stop: [(Signal, &'static str); 3],
+    hangup: Signal,
+    others: [(Signal, &'static str); 2],
+    /// Whether SIGHUP says that the terminal is gone, and with it the one who wants the emulator.
+    hangup_stops: bool,
+}
+
+impl Signals {
+    fn listen(mode: Mode) -> Result<Self, DaemonError> {
         let on = |kind| {
             signal(kind).map_err(|error| DaemonError::System("cannot listen for signals", error))
         };
-        Ok(Self { term: on(SignalKind::terminate())?, int: on(SignalKind::interrupt())? })
+        Ok(Self {
+            stop: [
+                (on(SignalKind::terminate())?, "SIGTERM"),
+                (on(SignalKind::interrupt())?, "SIGINT"),
+                (on(SignalKind::quit())?, "SIGQUIT"),
+            ],
+            hangup: on(SignalKind::hangup())?,
+            others: [
+                (on(SignalKind::user_defined1())?, "SIGUSR1"),
+                (on(SignalKind::user_defined2())?, "SIGUSR2"),
+            ],
+            hangup_stops: mode == Mode::Dev,
+        })
     }
 
-    async fn wait(&mut self) -> &'static str {
+    async fn next(&mut self) -> Asked {
+        let [(term, term_name), (int, int_name), (quit, quit_name)] = &mut self.stop;
+        let [(user1, user1_name), (user2, user2_name)] = &mut self.others;
         tokio::select! {
-            _ = self.term.recv() => "SIGTERM",
-            _ = self.int.recv() => "SIGINT",
+            _ = term.recv() => Asked::Stop(term_name),
+            _ = int.recv() => Asked::Stop(int_name),
+            _ = quit.recv() => Asked::Stop(quit_name),
+            _ = self.hangup.recv() => match self.hangup_stops {
+                true => Asked::Stop("SIGHUP"),
+                false => Asked::Reload,
+            },
+            _ = user1.recv() => Asked::Nothing(user1_name),
+            _ = user2.recv() => Asked::Nothing(user2_name),
+        }
+    }
+
+    /// Waits for a signal that asks to stop.
+    async fn stop(&mut self, reload: impl Fn()) -> &'static str {
+        loop {
+            match self.next().await {
+                Asked::Stop(name) => return name,
+                Asked::Reload => reload(),
+                Asked::Nothing(signal) => tracing::info!(signal, "the signal means nothing here"),
+            }
         }
     }
 }

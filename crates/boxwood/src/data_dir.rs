@@ -14,6 +14,7 @@ use transaction_engine::secrets::{KeyError, Sealer};
 use transaction_engine::store::{CheckpointDir, SledStore, StoreError};
 
 use crate::settings::Settings;
+use crate::temporary::Temporary;
 
 /// The file that keeps the name of an appliance.
 const KEPT_NAME: &str = "appliance";
@@ -72,7 +73,7 @@ pub enum DataDirError {
 /// A data directory; a temporary one is removed with the value.
 pub struct DataDir {
     root: PathBuf,
-    _temporary: Option<tempfile::TempDir>,
+    _temporary: Option<Temporary>,
 }
 
 impl DataDir {
@@ -84,8 +85,7 @@ impl DataDir {
         if let Some(root) = settings.data_dir.clone() {
             return Ok(Self { root, _temporary: None });
         }
-        let made = tempfile::Builder::new().prefix("boxwood-").tempdir();
-        let made = made.map_err(DataDirError::Temporary)?;
+        let made = Temporary::make().map_err(DataDirError::Temporary)?;
         Ok(Self { root: made.path().to_owned(), _temporary: Some(made) })
     }
 

@@ -14,7 +14,7 @@ use transaction_engine::{Engine, HistoryRules, Options};
 
 use crate::administrator;
 use crate::appliance;
-use crate::certificate::{self, CertificateError};
+use crate::certificate::{self, CertificateError, Source};
 use crate::data_dir::{DataDir, DataDirError, Home};
 use crate::settings::{ApplianceSettings, Scheme, Settings};
 
@@ -68,6 +68,8 @@ pub struct Opened {
     pub blueprint: Blueprint,
     /// What listeners show.
     pub certificate: Arc<CertificateSlot>,
+    /// Where that comes from; `None` where no listener shows one.
+    pub source: Option<Source>,
 }
 
 /// Where an appliance's engines keep their revisions.
@@ -112,14 +114,24 @@ impl Opening<'_> {
     pub fn open(&self, data: &DataDir, home: Home) -> Result<Opened, OpenError> {
         let (name, folder) = (home.kept_name(), home.folder().to_owned());
         let sealer = home.key_scope().narrow(data.sealer(self.settings)?);
-        let opened = self.open_on(Medium::Kept(home), sealer)?;
+        let mut opened = self.open_on(Medium::Kept(home), sealer)?;
         name.keep()?;
-        let Opened { engine, blueprint, certificate: slot } = &opened;
+        let Opened { engine, blueprint, certificate: slot, source } = &mut opened;
         let https = self.own.listen.iter().any(|url| url.scheme == Scheme::Https);
         // A catalog need not have a place for the server's certificate. One that the configuration
         // names and that cannot be served is not hidden by showing something else.
         if https && !slot.is_filled() && !blueprint.names_certificate(&engine.running().tree) {
-            certificate::keep(&folder, &self.hosts(), engine.clock().now(), slot)?;
+            certificate::keep(
+                &folder,
+                &self.hosts(),
+                self.named_hosts(),
+                engine.clock().now(),
+                slot,
+            )?;
+            *source = Some(Source::Own(folder));
+        }
+        if !https {
+            *source = None;
         }
         Ok(opened)
     }
@@ -159,7 +171,11 @@ impl Opening<'_> {
         let engine = engine?;
         log_opened(&engine, "running");
         blueprint.take_heads(heads);
-        Ok(Opened { engine, blueprint, certificate })
+        let source = match &self.settings.tls {
+            Some(files) => Source::Files(files.certificate.clone(), files.private_key.clone()),
+            None => Source::Configuration,
+        };
+        Ok(Opened { engine, blueprint, certificate, source: Some(source) })
     }
 
     fn ground(
@@ -205,9 +221,12 @@ impl Opening<'_> {
     }
 
     fn hosts(&self) -> Vec<String> {
-        let mut hosts: Vec<_> = self.own.listen.iter().map(|url| url.host.clone()).collect();
-        hosts.dedup();
-        hosts
+        self.own.hosts(self.settings)
+    }
+
+    /// Those of them that one which is there already must be for.
+    fn named_hosts(&self) -> &[String] {
+        &self.settings.tls_names
     }
 }
 

@@ -12,3 +12,4 @@ pub mod secret_environment;
 pub mod settings;
 mod spelling;
 pub mod telemetry;
+mod temporary;

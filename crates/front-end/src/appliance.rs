@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use transaction_engine::{Engine, Timestamp};
 
@@ -19,7 +20,7 @@ use crate::metrics::{LoginOutcome, Metrics};
 use crate::password::{PasswordError, PasswordHasher};
 use crate::presentation::Presentation;
 use crate::remembered::Remembered;
-use crate::session::Logins;
+use crate::session::{LoginLimits, Logins};
 use crate::throttle::ThrottleRules;
 use crate::transport::{CertificateSlot, Limits};
 
@@ -39,6 +40,8 @@ pub struct ProcessOptions {
     pub proxies: Proxies,
     /// The number of sessions that may be open on one appliance.
     pub sessions: usize,
+    /// How long a session may last, however much it is used; `None`: as long as it is used.
+    pub session_lifetime: Option<Duration>,
 }
 
 /// The administrator that is always there.
@@ -95,12 +98,13 @@ impl Appliance {
         metrics: Metrics,
         process: Arc<Process>,
     ) -> Self {
-        let ProcessOptions { sessions, throttle, .. } = process.options.clone();
+        let ProcessOptions { sessions, session_lifetime, throttle, .. } = process.options;
+        let limits = LoginLimits { count: sessions, lifetime: session_lifetime };
         let Blueprint(plan) = blueprint;
         let idle = plan.idle_micros();
         // An appliance without sessions of its own has those of Boxwood's API all the same.
         let _ = idle.compare_exchange(0, OWN_IDLE_MICROS, Ordering::Relaxed, Ordering::Relaxed);
-        let logins = Arc::new(Logins::new(Arc::clone(&engine), sessions, idle));
+        let logins = Arc::new(Logins::new(Arc::clone(&engine), limits, idle));
         let dialect = plan.build(&engine, &logins);
         Self {
             name: engine.catalog().name().into(),

@@ -73,6 +73,23 @@ impl Rights {
         }
     }
 
+    /// Whether the node may be seen with everything below it. Where it may not, what leads to it or
+    /// lists it must be shown without the others.
+    pub(crate) fn cover(&self, path: &NodePath) -> bool {
+        match self {
+            Self::All => true,
+            Self::Granted { grants, .. } => {
+                grants.iter().any(|grant| path.starts_with(&grant.part))
+            }
+        }
+    }
+
+    /// Whether the document of a node may be shown as the administrator sees it: with the links to
+    /// its neighbours.
+    pub(crate) fn cover_with_neighbours(&self, path: &NodePath) -> bool {
+        *self == Self::All || path.parent().is_some_and(|parent| self.cover(&parent))
+    }
+
     /// Whether a member of a store may be seen: one that was just made in the caller's transaction,
     /// or one that a node refers to which may be seen. Another one looks as if it were not there,
     /// since whether a key exists is part of what is protected.
@@ -88,6 +105,11 @@ impl Rights {
     /// Whether a node is one that [`Rights::allow_stored`] is to be asked for.
     pub(crate) fn is_stored(&self, path: &NodePath) -> bool {
         matches!(self, Self::Granted { stores, .. } if is_below(stores, path))
+    }
+
+    /// Whether anything may be seen at all.
+    pub(crate) fn allow_anything(&self) -> bool {
+        !matches!(self, Self::Granted { grants, .. } if grants.is_empty())
     }
 
     /// Whether anything may be changed at all, which is what a transaction is for.
@@ -110,8 +132,17 @@ fn is_below(stores: &[&str], path: &NodePath) -> bool {
 
 /// What a login rests on in the committed configuration: a user who is still there, say.
 pub(crate) trait Proof: Send + Sync {
-    /// Whether it is still true.
-    fn holds(&self, tree: &Tree) -> bool;
+    /// What it gives in this configuration; `None` when it is no longer true.
+    fn standing(&self, tree: &Tree) -> Option<Standing>;
+}
+
+/// What a user is in a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// What the user may see and change.
+    pub(crate) rights: Rights,
+    /// The names of the user's groups.
+    pub(crate) groups: Vec<String>,
 }
 
 /// A user who has proved to be one.
@@ -119,15 +150,14 @@ pub(crate) trait Proof: Send + Sync {
 pub(crate) struct Account {
     /// What must stay true for the login to go on; `None` for the administrator.
     pub(crate) proof: Option<Arc<dyn Proof>>,
-    /// What the user may see and change.
-    pub(crate) rights: Rights,
-    /// The names of the user's groups.
-    pub(crate) groups: Vec<String>,
+    /// What the user is at login. It may be another at the next commit.
+    pub(crate) standing: Standing,
 }
 
 impl Account {
     /// The built-in administrator.
     pub(crate) fn administrator() -> Self {
-        Self { proof: None, rights: Rights::All, groups: Vec::new() }
+        let standing = Standing { rights: Rights::All, groups: Vec::new() };
+        Self { proof: None, standing }
     }
 }

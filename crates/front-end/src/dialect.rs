@@ -16,7 +16,7 @@ use config_tree::{Key, NodePath, Tree};
 use hyper::http::request::Parts;
 use serde_json::Value;
 use transaction_engine::clock::Clock;
-use transaction_engine::{Applier, Engine, MessageRule};
+use transaction_engine::{Applier, Edit, Engine, Error, MessageRule};
 
 use zeroize::Zeroizing;
 
@@ -27,7 +27,7 @@ use crate::failure::{At, Failure};
 use crate::outcome::{Dressed, Outcome};
 use crate::presentation::Presentation;
 use crate::session::Logins;
-use crate::transport::{CertificateSlot, Request, RequestBody, TlsError};
+use crate::transport::{CertificateSlot, Request, RequestBody, SelfSigned, TlsError};
 
 /// A future that borrows what it needs.
 pub(crate) type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -82,6 +82,12 @@ pub(crate) trait Dialect: Send + Sync {
         None
     }
 
+    /// How this certificate takes the place of the server's in the configuration; `None` where the
+    /// configuration holds none.
+    fn identity_change(&self, _tree: &Tree, _pair: &SelfSigned) -> Option<IdentityChange> {
+        None
+    }
+
     /// The heads of the configuration other than the running one.
     fn heads(&self) -> &[Head] {
         &[]
@@ -92,6 +98,9 @@ pub(crate) trait Dialect: Send + Sync {
         true
     }
 }
+
+/// Stages another certificate.
+pub(crate) type IdentityChange = Box<dyn FnMut(&mut Edit<'_>) -> Result<(), Error> + Send>;
 
 /// A head of the configuration other than the running one, such as a candidate: an engine of the
 /// same catalog.

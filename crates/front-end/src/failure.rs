@@ -153,7 +153,13 @@ impl Failure {
             Self::LoginsBusy => PasswordError::Busy.to_string(),
             Self::SessionsFull => "Too many sessions are open; idle ones end by themselves".into(),
             Self::Forbidden(place) => {
-                format!("You have no right to do this at {}", at.href(place, shows))
+                let none = match at.rights {
+                    Some(rights) if !rights.allow_anything() => {
+                        "; none of your groups gives you a right to anything"
+                    }
+                    _ => "",
+                };
+                format!("You have no right to do this at {}{none}", at.href(place, shows))
             }
             Self::NotFound(place) => format!("There is nothing at {}", at.href(place, shows)),
             Self::MethodNotAllowed(methods) => {

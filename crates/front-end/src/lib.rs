@@ -41,6 +41,7 @@ mod presentation;
 mod prisma;
 mod query;
 mod remembered;
+mod renewal;
 mod request;
 mod router;
 mod secret_places;

@@ -63,6 +63,7 @@ struct Inner {
     running_revision: Gauge<u64, AtomicU64>,
     store_poisoned: Gauge,
     sessions: Gauge,
+    certificate_expires: Gauge,
 }
 
 /// Why a connection was turned away before its first request.
@@ -123,6 +124,7 @@ impl Metrics {
         let request_seconds = Histogram::new(REQUEST_SECONDS);
         let commit_seconds = Histogram::new(COMMIT_SECONDS);
         let (connections, transactions, store_poisoned, sessions) = Default::default();
+        let certificate_expires = Gauge::default();
         let running_revision = Gauge::<u64, AtomicU64>::default();
 
         let help = "Requests answered, by method, route and class of status";
@@ -161,6 +163,9 @@ impl Metrics {
         registry.register("running_revision", help, running_revision.clone());
         let help = "1 if the store failed to sync and takes no further writes until a restart";
         registry.register("store_poisoned", help, Gauge::clone(&store_poisoned));
+        let help = "Unix time at which the certificate expires; 0 without one";
+        let gauge = Gauge::clone(&certificate_expires);
+        registry.register_with_unit("certificate_expires", help, Unit::Seconds, gauge);
         let help = "Lines dropped because standard error did not take them, of the whole process";
         registry.register("log_lines_dropped", help, log_lines_dropped().clone());
         registry.register("sessions", "Sessions that are logged in", Gauge::clone(&sessions));
@@ -178,6 +183,7 @@ impl Metrics {
             running_revision,
             store_poisoned,
             sessions,
+            certificate_expires,
         }))
     }
 
@@ -229,6 +235,11 @@ impl Metrics {
     /// Sets whether the store refuses writes.
     pub fn set_store_poisoned(&self, poisoned: bool) {
         self.0.store_poisoned.set(i64::from(poisoned));
+    }
+
+    /// Sets the moment at which the certificate expires, in seconds of Unix time.
+    pub fn set_certificate_expires(&self, seconds: i64) {
+        self.0.certificate_expires.set(seconds);
     }
 
     /// Sets the number of sessions.

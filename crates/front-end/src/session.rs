@@ -2,8 +2,9 @@
 //!
 //! A token is 160 random bits, shown once. Only its hash is kept, so a dump of this process gives
 //! nobody a session; and since the table is searched by that hash, how long a look-up takes says
-//! nothing about a token. Idle time is counted from the last request; the engine's session, with
-//! its transaction and lock, ends with the login.
+//! nothing about a token. Idle time is counted from the last request, the lifetime from the login;
+//! the engine's session, with its transaction and lock, ends with the login. What a user may do
+//! follows each commit.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
@@ -11,13 +12,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, Guard};
 use config_tree::Tree;
 use parking_lot::RwLock;
 use tokio::sync::Notify;
 use transaction_engine::{Engine, Session, Timestamp};
 use zeroize::Zeroizing;
 
-use crate::caller::{Account, Caller};
+use crate::caller::{Account, Caller, Proof, Standing};
 
 /// A token as it is kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,8 +59,8 @@ pub(crate) struct Login {
     pub(crate) session: Arc<Session>,
     /// Its name in the log.
     pub(crate) name: Arc<str>,
-    /// Who it is, and what they may do.
-    pub(crate) account: Account,
+    proof: Option<Arc<dyn Proof>>,
+    standing: ArcSwap<Standing>,
     /// When it began.
     pub(crate) opened: Timestamp,
     hash: TokenHash,
@@ -74,12 +76,33 @@ impl Login {
         Timestamp::from_micros(self.last_used.load(Ordering::Relaxed))
     }
 
+    /// What its user is now.
+    pub(crate) fn standing(&self) -> Guard<Arc<Standing>> {
+        self.standing.load()
+    }
+
+    /// Whether its user is one of the configuration, and not the built-in administrator.
+    pub(crate) fn is_of_configuration(&self) -> bool {
+        self.proof.is_some()
+    }
+
+    /// Brings the standing up to a configuration. `false`: the login is no longer true.
+    pub(crate) fn follow(&self, tree: &Tree) -> bool {
+        let Some(proof) = &self.proof else { return true };
+        let Some(standing) = proof.standing(tree) else { return false };
+        if **self.standing.load() != standing {
+            tracing::info!(session = %self.session.id(), user = self.session.user(), "rights changed");
+            self.standing.store(Arc::new(standing));
+        }
+        true
+    }
+
     /// The login as the one who asks.
     pub(crate) fn caller(&self) -> Caller {
         Caller {
             session: Arc::clone(&self.session),
             name: Arc::clone(&self.name),
-            rights: self.account.rights.clone(),
+            rights: self.standing().rights.clone(),
         }
     }
 }
@@ -88,10 +111,18 @@ impl Login {
 pub(crate) struct Logins {
     engine: Arc<Engine>,
     table: RwLock<HashMap<TokenHash, Arc<Login>, AsItIs>>,
-    limit: usize,
+    limits: LoginLimits,
     idle_micros: Arc<AtomicI64>,
     // Wakes whoever sleeps until the next login expires.
     changed: Notify,
+}
+
+/// How many logins there may be, and how long one may last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LoginLimits {
+    pub(crate) count: usize,
+    /// However much it is used; `None`: as long as it is used.
+    pub(crate) lifetime: Option<Duration>,
 }
 
 /// There are as many logins as there may be.
@@ -100,15 +131,27 @@ pub(crate) struct Full;
 
 impl Logins {
     /// An empty table. `idle_micros` is read at each use: whoever else holds it may change it.
-    pub(crate) fn new(engine: Arc<Engine>, limit: usize, idle_micros: Arc<AtomicI64>) -> Self {
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        limits: LoginLimits,
+        idle_micros: Arc<AtomicI64>,
+    ) -> Self {
         let (table, changed) = (RwLock::default(), Notify::new());
-        Self { engine, table, limit, idle_micros, changed }
+        Self { engine, table, limits, idle_micros, changed }
     }
 
     /// How long a login lasts without a request.
     pub(crate) fn idle(&self) -> Duration {
         let micros = self.idle_micros.load(Ordering::Relaxed);
         Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    }
+
+    /// How long a login lasts if nothing else is asked in it.
+    pub(crate) fn remaining(&self, login: &Login) -> Duration {
+        match login.lifetime.is_some() || self.limits.lifetime.is_some() {
+            true => self.expires(login).since(self.now()).min(self.idle()),
+            false => self.idle(),
+        }
     }
 
     /// How many there are.
@@ -133,26 +176,39 @@ impl Logins {
         account: Account,
         lifetime: Option<Duration>,
     ) -> Result<(Arc<Login>, Zeroizing<String>), Full> {
-        if self.count() >= self.limit {
+        if self.count() >= self.limits.count {
             self.expire();
         }
         let token = new_token().ok_or(Full)?;
-        let (session, opened) = (self.engine.session_open(user), self.now());
+        let session = self.engine.session_open(user);
+        let (now, Account { proof, standing }) = (self.now(), account);
         let login = Arc::new(Login {
             name: session.id().to_string().into(),
             session,
-            account,
-            opened,
+            proof,
+            standing: ArcSwap::from_pointee(standing),
             hash: hash(&token),
-            last_used: AtomicI64::new(opened.as_micros()),
+            opened: now,
+            last_used: AtomicI64::new(now.as_micros()),
             lifetime,
         });
         let mut table = self.table.write();
-        if table.len() >= self.limit {
+        if table.len() >= self.limits.count {
             return Err(Full);
         }
         table.insert(login.hash, Arc::clone(&login));
         drop(table);
+        // A commit that came between the check of the password and this did not know of the login.
+        // Once more where another one overtakes this, too.
+        loop {
+            let running = self.engine.running();
+            if !login.follow(&running.tree) {
+                self.end(&login);
+            }
+            if self.engine.running_number() == running.number {
+                break;
+            }
+        }
         self.changed.notify_one();
         Ok((login, token))
     }
@@ -177,13 +233,11 @@ impl Logins {
         self.engine.session_end(&login.session);
     }
 
-    /// Ends those that rest on something that is no longer true.
-    pub(crate) fn end_unproved(&self, tree: &Tree) {
+    /// Gives every login the rights that its user has in a configuration, and ends those that rest
+    /// on something that is no longer true.
+    pub(crate) fn follow(&self, tree: &Tree) {
         let all: Vec<_> = self.table.read().values().map(Arc::clone).collect();
-        let is_over = |login: &&Arc<Login>| {
-            login.account.proof.as_ref().is_some_and(|proof| !proof.holds(tree))
-        };
-        for login in all.iter().filter(is_over) {
+        for login in all.iter().filter(|login| !login.follow(tree)) {
             tracing::info!(session = %login.session.id(), user = login.session.user(), "account changed, session ended");
             self.end(login);
         }
@@ -238,7 +292,11 @@ impl Logins {
 
     /// When it ends unless it is used before.
     pub(crate) fn expires(&self, login: &Login) -> Timestamp {
-        login.used().plus(login.lifetime.unwrap_or_else(|| self.idle()))
+        if let Some(lifetime) = login.lifetime {
+            return login.opened.plus(lifetime);
+        }
+        let idle = login.used().plus(self.idle());
+        self.limits.lifetime.map_or(idle, |lifetime| idle.min(login.opened.plus(lifetime)))
     }
 
     fn now(&self) -> Timestamp {

@@ -41,6 +41,7 @@ fn process() -> Arc<Process> {
         import_bytes: 1 << 20,
         throttle: ThrottleRules::default(),
         proxies: front_end::Proxies::default(),
+        session_lifetime: None,
         sessions: 100,
     };
     let password_hash = hash_blocking("admin").unwrap();

@@ -38,6 +38,8 @@ pub struct Settings {
     pub proxies: Proxies,
     /// `tls.*`: the certificate to serve; `None` is one generated at first start.
     pub tls: Option<TlsFiles>,
+    /// Names and addresses that a generated certificate is for, next to those of listeners.
+    pub tls_names: Vec<String>,
     /// `secrets.*`
     pub secrets: SecretsSettings,
     /// `store.*`
@@ -144,6 +146,8 @@ pub struct LoginSettings {
     pub idle: Option<Duration>,
     /// The file with the administrator's password, if it is not given otherwise.
     pub admin_password_file: Option<PathBuf>,
+    /// When a session ends however much it is used; `None`: never.
+    pub lifetime: Option<Duration>,
 }
 
 /// `tls.*`, both of them.
@@ -187,6 +191,16 @@ pub struct HistorySettings {
 pub(super) struct TlsGiven {
     pub(super) certificate: Option<PathBuf>,
     pub(super) private_key: Option<PathBuf>,
+}
+
+impl ApplianceSettings {
+    /// The hosts that a generated certificate is for.
+    pub fn hosts(&self, settings: &Settings) -> Vec<String> {
+        let listening = self.listen.iter().map(|url| url.host.clone());
+        let mut hosts: Vec<_> = listening.chain(settings.tls_names.iter().cloned()).collect();
+        hosts.dedup();
+        hosts
+    }
 }
 
 impl Settings {
@@ -235,9 +249,11 @@ impl Settings {
                 block: no_time,
                 idle: None,
                 admin_password_file: None,
+                lifetime: None,
             },
             proxies: Proxies::default(),
             tls: None,
+            tls_names: Vec::new(),
             secrets: SecretsSettings { key_file: None },
             store: StoreSettings { cache_bytes: 0, checkpoint_revisions: 0 },
             history: HistorySettings { keep_revisions: 0, keep_days: 0, idempotency: no_time },

@@ -327,6 +327,16 @@ pub static REGISTRY: &[Setting] = &[
         },
     },
     Setting {
+        name: "login.lifetime_seconds",
+        default: Preset::Same("86400"),
+        about: "Time after which a session ends although it is used, in seconds; 0 is no such limit.",
+        takes: Takes::Seconds {
+            from: 0.0,
+            to: 31_536_000.0,
+            put: |s, t| s.login.lifetime = (!t.is_zero()).then_some(t),
+        },
+    },
+    Setting {
         name: "login.admin_password_file",
         default: Preset::Same(""),
         about: "The file with the password of the user admin, read at start, for when \
@@ -363,6 +373,15 @@ pub static REGISTRY: &[Setting] = &[
         default: Preset::Same(""),
         about: "PEM file with the private key of tls.certificate.",
         takes: Takes::File(|s, value| s.tls_given.private_key = value),
+    },
+    Setting {
+        name: "tls.names",
+        default: Preset::Same(""),
+        about: "Names and addresses that the generated certificate is for, next to those of listeners.",
+        takes: Takes::Texts {
+            accepted: "a list of host names and addresses",
+            put: |s, texts| host_names(texts).map(|names| s.tls_names = names),
+        },
     },
     Setting {
         name: "secrets.key_file",
@@ -505,6 +524,15 @@ fn appliances(settings: &mut Settings, names: &[&str]) -> Result<(), RefusedName
 /// The ranges above keep every count within the type; the limit is for a range widened carelessly.
 const PROXY_HEADERS: &[(&str, ProxyHeader)] =
     &[("x-forwarded-for", ProxyHeader::XForwardedFor), ("forwarded", ProxyHeader::Forwarded)];
+
+fn host_names(texts: &[&str]) -> Result<Vec<String>, String> {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.*".contains(&byte);
+    let parse = |text: &&str| match text.parse::<IpAddr>().is_ok() || text.bytes().all(is_part) {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err(format!("{text} is not a host name in ASCII or an address")),
+    };
+    texts.iter().map(parse).collect()
+}
 
 /// Networks, or addresses that stand for themselves.
 fn networks(texts: &[&str]) -> Result<Vec<IpNet>, String> {

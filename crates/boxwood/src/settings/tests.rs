@@ -63,6 +63,7 @@ fn the_defaults_are_these() {
         login,
         proxies,
         tls,
+        tls_names,
         secrets,
         store,
         history,
@@ -96,10 +97,10 @@ fn the_defaults_are_these() {
     assert_eq!(
         format!("{login:?}"),
         "LoginSettings { failures: 10, window: 60s, block: 30s, idle: None, \
-         admin_password_file: None }"
+         admin_password_file: None, lifetime: Some(86400s) }"
     );
     assert_eq!(format!("{proxies:?}"), "Proxies { trusted: [], header: XForwardedFor }");
-    assert_eq!(tls, None);
+    assert_eq!((tls, tls_names), (None, Vec::new()));
     assert_eq!(secrets.key_file, None);
     assert_eq!((store.cache_bytes, store.checkpoint_revisions), (67_108_864, 1000));
     assert_eq!((history.keep_revisions, history.keep_days), (10_000, 0));

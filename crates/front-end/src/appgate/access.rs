@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::route::Resource;
 use crate::answer::Answer;
 use crate::appliance::Appliance;
-use crate::caller::{Account, Proof, Rights};
+use crate::caller::{Account, Proof, Rights, Standing};
 use crate::credentials::Credentials;
 use crate::failure::{Failure, Place};
 use crate::metrics::LoginOutcome;
@@ -38,9 +38,9 @@ pub(super) struct Actor {
 struct UserProof(NodePath, Value);
 
 impl Proof for UserProof {
-    fn holds(&self, tree: &Tree) -> bool {
+    fn standing(&self, tree: &Tree) -> Option<Standing> {
         let name = tree.body(&self.0).and_then(|body| body.value_at("/name"));
-        name.is_some_and(|name| name == self.1)
+        name.filter(|name| *name == self.1).map(|_| standing())
     }
 }
 
@@ -48,11 +48,11 @@ impl Actor {
     /// The actor of a login; `None` where its user is gone.
     fn new(appliance: &Appliance, login: Arc<Login>) -> Option<Self> {
         let tree = &appliance.engine.running().tree;
-        let proof = login.account.proof.as_ref();
-        if !proof.is_none_or(|proof| proof.holds(tree)) {
+        if !login.follow(tree) {
             return None;
         }
-        let privileges = proof.map(|_| privileges(tree, login.session.user()));
+        let is_user = login.is_of_configuration();
+        let privileges = is_user.then(|| privileges(tree, login.session.user()));
         Some(Self { login, privileges })
     }
 
@@ -220,8 +220,13 @@ fn account(engine: &Engine, credentials: &Credentials) -> Option<Account> {
     let kept = engine.secret_reveal(&path, "/password")?;
     let fits: bool = kept.as_bytes().ct_eq(credentials.password.as_bytes()).into();
     let proof: Arc<dyn Proof> = Arc::new(UserProof(path, json!(credentials.user)));
+    fits.then(|| Account { proof: Some(proof), standing: standing() })
+}
+
+// Privileges are looked up at each request; no part of the tree is granted as such.
+fn standing() -> Standing {
     let rights = Rights::Granted { grants: Vec::new(), stores: &[] };
-    fits.then(|| Account { proof: Some(proof), rights, groups: Vec::new() })
+    Standing { rights, groups: Vec::new() }
 }
 
 fn lifetime(appliance: &Appliance) -> Duration {

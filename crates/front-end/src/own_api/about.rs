@@ -16,6 +16,7 @@ use crate::caller::Access;
 use crate::failure::{Failure, Place};
 use crate::methods::Methods;
 use crate::metrics;
+use crate::transport::Validity;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new(Methods::GET, "", "about", Who::Anybody, run!(about))
@@ -89,11 +90,19 @@ pub(super) fn mode(mode: Mode) -> &'static str {
 async fn health(call: Call<'_>) -> Result<Answer, Refused> {
     let engine = &call.appliance.engine;
     let poisoned = engine.is_poisoned();
-    Ok(Answer::document(&json!({
+    let mut shown = json!({
         "revision": engine.running_number().get(),
         "status": if poisoned { "degraded" } else { "ok" },
         "store": if poisoned { "poisoned" } else { "ok" },
-    })))
+    });
+    if let Some(facts) = call.appliance.certificate().facts() {
+        let validity = facts.validity(call.appliance.now());
+        if validity != Validity::Good {
+            let expires = facts.expires.to_string();
+            shown["certificate"] = json!({ "expires": expires, "status": validity.text() });
+        }
+    }
+    Ok(Answer::document(&shown))
 }
 
 async fn ready(call: Call<'_>) -> Result<Answer, Refused> {
@@ -109,6 +118,9 @@ async fn metrics(call: Call<'_>) -> Result<Answer, Refused> {
     metrics.set_transactions_open(logins.transactions_open());
     metrics.set_running_revision(engine.running_number().get());
     metrics.set_store_poisoned(engine.is_poisoned());
+    if let Some(facts) = call.appliance.certificate().facts() {
+        metrics.set_certificate_expires(facts.expires.as_micros().div_euclid(1_000_000));
+    }
     let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
     let answer = Answer::text(StatusCode::OK, metrics.encode());
     Ok(answer.header(header::CONTENT_TYPE, kind))

@@ -120,20 +120,22 @@ fn general() -> Vec<(&'static str, Value)> {
         "dialect": text("Which API it serves."),
         "mode": { "enum": ["exclusive", "concurrent", "autocommit"] },
     }));
+    let mut health = object(json!({
+        "revision": number("The running revision."),
+        "status": { "enum": ["ok", "degraded"] },
+        "store": { "enum": ["ok", "poisoned"] },
+    }));
+    health["properties"]["certificate"] = object(json!({
+        "expires": text("When the certificate of the listener expires, if that is soon or past."),
+        "status": { "enum": ["expires soon", "expired"] },
+    }));
     vec![
         ("Problem", problem),
         ("ProblemKind", kind),
         ("Problems", listing("ProblemKind")),
         ("Meta", meta),
         ("Done", object(json!({ "meta": of("Meta") }))),
-        (
-            "Health",
-            object(json!({
-                "revision": number("The running revision."),
-                "status": { "enum": ["ok", "degraded"] },
-                "store": { "enum": ["ok", "poisoned"] },
-            })),
-        ),
+        ("Health", health),
         ("Ready", object(json!({ "status": { "const": "ready" } }))),
         (
             "About",

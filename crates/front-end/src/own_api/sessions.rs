@@ -171,11 +171,12 @@ async fn end_own(call: Call<'_>) -> Result<Answer, Refused> {
 fn shown(appliance: &Appliance, login: &Login, is_current: bool) -> Value {
     let session = &login.session;
     let holder = appliance.engine.holder();
+    let standing = login.standing();
     json!({
-        "administrator": login.account.rights.is_all(),
+        "administrator": standing.rights.is_all(),
         "current": is_current,
         "expires": appliance.logins.expires(login).to_string(),
-        "groups": login.account.groups,
+        "groups": standing.groups,
         "lock": holder.is_some_and(|holder| holder.session == session.id()),
         "meta": { "href": format!("{PREFIX}/sessions/{}", login.name) },
         "opened": login.opened.to_string(),
@@ -183,6 +184,6 @@ fn shown(appliance: &Appliance, login: &Login, is_current: bool) -> Value {
         "transaction": appliance.engine.transaction_opened(session).as_ref().map(opened),
         "used": login.used().to_string(),
         "user": session.user(),
-        "writes": login.account.rights.allow_changes(),
+        "writes": standing.rights.allow_changes(),
     })
 }

@@ -7,9 +7,9 @@
 //! of the configuration; the right to a page of the web interface is the right to the REST paths
 //! it shows (SPS REST guide, "Authentication and users").
 //!
-//! Rights are settled at login, as on the appliance: a changed privilege applies when its user
-//! logs in again. Only a user who is deleted, renamed or given another password is logged out at
-//! once, because then the login itself is no longer true.
+//! Rights are those of the running configuration: a commit that changes groups or privileges counts
+//! at the next request of every session. A user who is deleted, renamed or given another password is
+//! logged out, because then the login itself is no longer true.
 
 use std::sync::{Arc, Weak};
 
@@ -21,7 +21,7 @@ use subtle::ConstantTimeEq;
 use transaction_engine::{Applier, Engine, Refusal, Revision};
 
 use super::paths;
-use crate::caller::{Account, Grant, Proof, Rights};
+use crate::caller::{Account, Grant, Proof, Rights, Standing};
 use crate::session::Logins;
 
 /// Members of these are only ever reached from elsewhere, by whoever may change something there.
@@ -61,12 +61,11 @@ struct UserAndPassword {
 }
 
 impl Proof for UserAndPassword {
-    fn holds(&self, tree: &Tree) -> bool {
-        tree.body(&self.user).is_some_and(|body| {
-            let password = body.references().iter().find(|r| r.pointer == "/password");
-            body.value()["name"] == self.name
-                && password.is_some_and(|reference| reference.target == self.password)
-        })
+    fn standing(&self, tree: &Tree) -> Option<Standing> {
+        let body = tree.body(&self.user)?;
+        let password = body.references().iter().find(|r| r.pointer == "/password")?;
+        let holds = body.value()["name"] == self.name && password.target == self.password;
+        holds.then(|| standing(tree, &self.user))
     }
 }
 
@@ -87,10 +86,15 @@ pub(crate) fn find(engine: &Engine, name: &str, password: &str) -> Option<Accoun
     if !matches(engine, tree, &target, password) {
         return None;
     }
-    let groups = groups_of(tree, &user);
-    let rights = Rights::Granted { grants: grants(tree, &groups), stores: &REFERENCE_STORES };
+    let standing = standing(tree, &user);
     let proof = UserAndPassword { user, name: name.to_owned(), password: target };
-    Some(Account { proof: Some(Arc::new(proof)), rights, groups })
+    Some(Account { proof: Some(Arc::new(proof)), standing })
+}
+
+fn standing(tree: &Tree, user: &NodePath) -> Standing {
+    let groups = groups_of(tree, user);
+    let rights = Rights::Granted { grants: grants(tree, &groups), stores: &REFERENCE_STORES };
+    Standing { rights, groups }
 }
 
 fn matches(engine: &Engine, tree: &Tree, stored: &NodePath, password: &str) -> bool {
@@ -158,7 +162,7 @@ fn parts(object: &str) -> Vec<NodePath> {
     }
 }
 
-/// Ends the logins of users who are no longer who they were, and keeps the administrator's name
+/// Lets logins follow what is committed about users, groups and privileges, and keeps the administrator's name
 /// for the administrator.
 pub(crate) struct Accounts {
     administrator: String,
@@ -173,7 +177,7 @@ impl Accounts {
         Self { administrator: administrator.to_owned(), watched: Mutex::default() }
     }
 
-    /// Ends logins of this table, too.
+    /// Lets the logins of this table follow, too.
     pub(crate) fn watch_over(&self, logins: &Arc<Logins>) {
         let mut watched = self.watched.lock();
         watched.retain(|logins| logins.strong_count() > 0);
@@ -203,12 +207,13 @@ impl Applier for Accounts {
     }
 
     fn apply(&self, revision: &Revision, changes: &[Change]) {
-        let users = paths::users();
-        if !changes.iter().any(|change| change.path().starts_with(users)) {
+        let governing = [paths::users(), paths::groups(), paths::acls()];
+        let governs = |path: &NodePath| governing.iter().any(|part| path.starts_with(part));
+        if !changes.iter().any(|change| governs(change.path())) {
             return;
         }
         let watched: Vec<_> = self.watched.lock().iter().filter_map(Weak::upgrade).collect();
-        watched.iter().for_each(|logins| logins.end_unproved(&revision.tree));
+        watched.iter().for_each(|logins| logins.follow(&revision.tree));
     }
 }
 

@@ -14,7 +14,7 @@ use super::read_cache::CachedDocument;
 use super::{Call, Sps, find_login, shared_documents};
 use crate::answer::Answer;
 use crate::appliance::Appliance;
-use crate::caller::Access;
+use crate::caller::{Access, Rights};
 use crate::condition::{self, Tag};
 use crate::failure::{Failure, Place};
 use crate::heavy;
@@ -37,11 +37,12 @@ pub(super) fn node_get_again(sps: &Sps, appliance: &Appliance, head: &Parts) -> 
         View::Running(running) => running.number == kept.revision,
         View::Staged(_) => false,
     };
-    let rights = &login.account.rights;
-    if !is_seen || !rights.allow(Access::Read, &kept.path) || rights.is_stored(&kept.path) {
+    // Nodes that are only on the way to what may be seen are shown without the others.
+    if !is_seen || !login.standing().rights.cover_with_neighbours(&kept.path) {
         return None;
     }
-    let text = Unfinished::finish_kept(&kept.text, appliance.logins.idle().as_secs());
+    let remaining = appliance.logins.remaining(&login).as_secs();
+    let text = Unfinished::finish_kept(&kept.text, remaining);
     let answer = Answer::again(&kept.headers, text).unless_known(&head.headers);
     Some(Outcome::new("node_get", Some(Arc::clone(&login.name)), Ok(answer)))
 }
@@ -58,7 +59,11 @@ impl Call<'_> {
         let answer = match self.head.method {
             Method::OPTIONS => self.options(allow),
             Method::GET | Method::HEAD => {
+                let standing = login.standing();
                 return match &view {
+                    _ if !standing.rights.cover_with_neighbours(path) => {
+                        self.partial_get(&standing.rights, &view, path, allow)
+                    }
                     View::Running(running) if is_large(&running.tree, path) => {
                         self.large_get(running, path, allow)
                     }
@@ -72,7 +77,7 @@ impl Call<'_> {
     }
 
     fn may_see_stored(&self, login: &Login, view: &View, path: &NodePath) -> bool {
-        let rights = &login.account.rights;
+        let rights = &login.standing().rights;
         !rights.is_stored(path)
             || rights.allow_stored(&self.appliance.engine.running().tree, view.tree(), path)
     }
@@ -96,6 +101,24 @@ impl Call<'_> {
             let (asked, path) = (asked.into(), path.clone());
             self.sps.cache.put(CachedDocument { revision, asked, path, text, headers });
         }
+        Ok(answer.unless_known(&self.head.headers))
+    }
+
+    // Of a node whose surroundings may not be seen: members and links that lead to the others are
+    // left out.
+    fn partial_get(
+        &self,
+        rights: &Rights,
+        view: &View,
+        path: &NodePath,
+        allow: Methods,
+    ) -> Result<Answer, Failure> {
+        let is_seen = |path: &NodePath| rights.allow(Access::Read, path);
+        let catalog = self.appliance.engine.catalog();
+        let (document, tag) = document::node_in_part(catalog, view.tree(), path, &is_seen)
+            .ok_or_else(|| Failure::NotFound(Place::Request))?;
+        let text = document.finish(self.remaining_seconds());
+        let answer = Answer::text(StatusCode::OK, text).tagged(tag.value()).allow(allow);
         Ok(answer.unless_known(&self.head.headers))
     }
 
@@ -210,7 +233,9 @@ impl Call<'_> {
             }
             _ => view,
         };
-        let (keys, tag) = shown_order(&view, path);
+        let rights = &self.login()?.standing().rights;
+        let (keys, tag) =
+            shown_order(&view, path, |key| rights.allow(Access::Read, &path.join(key)));
         let meta = json!({
             "href": self.path,
             "parent": href(path),
@@ -228,7 +253,7 @@ impl Call<'_> {
         if !condition::is_conditional(&self.head.headers) {
             return Ok(None);
         }
-        if condition::match_fails(&self.head.headers, shown_order(view, path).1) {
+        if condition::match_fails(&self.head.headers, shown_order(view, path, |_| true).1) {
             return Err(Failure::PreconditionFailed(Place::Request));
         }
         Ok(Some(view.tree().children(path).cloned().collect()))
@@ -261,8 +286,9 @@ fn is_large(tree: &Tree, path: &NodePath) -> bool {
 }
 
 // The keys of a collection as `@order` shows them, and the tag of that.
-fn shown_order(view: &View, path: &NodePath) -> (Value, Tag) {
-    let keys: Value = view.tree().children(path).map(Key::as_str).collect();
+fn shown_order(view: &View, path: &NodePath, is_seen: impl Fn(&Key) -> bool) -> (Value, Tag) {
+    let keys = view.tree().children(path).filter(|key| is_seen(key));
+    let keys: Value = keys.map(Key::as_str).collect();
     let tag = Tag::of_listing(keys.to_string().as_bytes());
     (keys, tag)
 }

@@ -56,12 +56,36 @@ impl Unfinished {
 pub(crate) fn node(catalog: &Catalog, tree: &Tree, path: &NodePath) -> Option<(Unfinished, Tag)> {
     let found = tree.get(path)?;
     Some(match found.body() {
-        Some(body) => object(catalog, tree, path, body),
-        None => listing(catalog, tree, path, found.kind()),
+        Some(body) => object(catalog, tree, path, body, None),
+        None => listing(catalog, tree, path, found.kind(), None),
     })
 }
 
-fn object(catalog: &Catalog, tree: &Tree, path: &NodePath, body: &Body) -> (Unfinished, Tag) {
+/// The same for a reader who does not see everything around the node: neither members nor
+/// neighbours that are not seen are in it.
+pub(crate) fn node_in_part(
+    catalog: &Catalog,
+    tree: &Tree,
+    path: &NodePath,
+    is_seen: &dyn Fn(&NodePath) -> bool,
+) -> Option<(Unfinished, Tag)> {
+    let found = tree.get(path)?;
+    Some(match found.body() {
+        Some(body) => object(catalog, tree, path, body, Some(is_seen)),
+        None => listing(catalog, tree, path, found.kind(), Some(is_seen)),
+    })
+}
+
+/// Which nodes a reader sees; `None`: all.
+type Seen<'s> = Option<&'s dyn Fn(&NodePath) -> bool>;
+
+fn object(
+    catalog: &Catalog,
+    tree: &Tree,
+    path: &NodePath,
+    body: &Body,
+    seen: Seen<'_>,
+) -> (Unfinished, Tag) {
     let shown = shown(catalog, path, body);
     let mut text = Vec::with_capacity(shown.text.len() + 1024);
     text.extend_from_slice(b"{\"body\":");
@@ -69,17 +93,25 @@ fn object(catalog: &Catalog, tree: &Tree, path: &NodePath, body: &Body) -> (Unfi
     text.extend_from_slice(b",\"key\":");
     string(&mut text, path.key().map_or("configuration", Key::as_str));
     text.extend_from_slice(b",\"meta\":");
-    meta(catalog, tree, path, &mut text);
+    meta(catalog, tree, path, seen, &mut text);
     (Unfinished(text), Tag::of_body(shown.tag))
 }
 
-fn listing(catalog: &Catalog, tree: &Tree, path: &NodePath, kind: Kind) -> (Unfinished, Tag) {
+fn listing(
+    catalog: &Catalog,
+    tree: &Tree,
+    path: &NodePath,
+    kind: Kind,
+    seen: Seen<'_>,
+) -> (Unfinished, Tag) {
+    let is_seen = |key: &Key| seen.is_none_or(|is_seen| is_seen(&path.join(key)));
     let base = href(path);
     let mut text = Vec::with_capacity(512 + tree.child_count(path) * (2 * base.len() + 96));
     text.extend_from_slice(b"{\"items\":[");
     if kind == Kind::Collection {
         // Members carry their bodies, as later versions do; older clients ignore them.
-        for (index, (key, body)) in tree.members(path).enumerate() {
+        let members = tree.members(path).filter(|(key, _)| is_seen(key));
+        for (index, (key, body)) in members.enumerate() {
             separate(index, &mut text);
             text.extend_from_slice(b"{\"body\":");
             text.extend_from_slice(&shown(catalog, &path.join(key), body).text);
@@ -87,7 +119,7 @@ fn listing(catalog: &Catalog, tree: &Tree, path: &NodePath, kind: Kind) -> (Unfi
             item(&base, key, &mut text);
         }
     } else {
-        for (index, key) in tree.children(path).enumerate() {
+        for (index, key) in tree.children(path).filter(|key| is_seen(key)).enumerate() {
             separate(index, &mut text);
             text.push(b'{');
             item(&base, key, &mut text);
@@ -95,7 +127,7 @@ fn listing(catalog: &Catalog, tree: &Tree, path: &NodePath, kind: Kind) -> (Unfi
     }
     let tag = Tag::of_listing(&text);
     text.extend_from_slice(b"],\"meta\":");
-    meta(catalog, tree, path, &mut text);
+    meta(catalog, tree, path, seen, &mut text);
     (Unfinished(text), tag)
 }
 
@@ -114,17 +146,21 @@ fn item(parent: &str, key: &Key, text: &mut Vec<u8>) {
 /// A document with nothing but the navigation of a node, which DELETE answers.
 pub(crate) fn meta_only(catalog: &Catalog, tree: &Tree, path: &NodePath) -> Unfinished {
     let mut text = b"{\"meta\":".to_vec();
-    meta(catalog, tree, path, &mut text);
+    meta(catalog, tree, path, None, &mut text);
     Unfinished(text)
 }
 
 // Up to the seconds.
-fn meta(catalog: &Catalog, tree: &Tree, path: &NodePath, text: &mut Vec<u8>) {
+fn meta(catalog: &Catalog, tree: &Tree, path: &NodePath, seen: Seen<'_>, text: &mut Vec<u8>) {
     let (Some(parent), Some(key)) = (path.parent(), path.key()) else {
         return root_meta(text);
     };
     // Neighbours would list the keys of a collection that may not be listed.
-    let neighbours = if is_listed(catalog, &parent) { tree.neighbours(path) } else { None };
+    let neighbours = match seen {
+        _ if !is_listed(catalog, &parent) => None,
+        None => tree.neighbours(path),
+        Some(is_seen) => seen_neighbours(tree, &parent, key, is_seen),
+    };
     let parent = href(&parent);
     text.push(b'{');
     if let Some(Neighbours { first, .. }) = &neighbours {
@@ -140,6 +176,23 @@ fn meta(catalog: &Catalog, tree: &Tree, path: &NodePath, text: &mut Vec<u8>) {
         link("previous", &parent, *previous, text);
     }
     put(text, &["\"remaining_seconds\":"]);
+}
+
+fn seen_neighbours<'t>(
+    tree: &'t Tree,
+    parent: &NodePath,
+    key: &Key,
+    is_seen: &dyn Fn(&NodePath) -> bool,
+) -> Option<Neighbours<'t>> {
+    let seen = tree.children(parent).filter(|key| is_seen(&parent.join(key)));
+    let seen: Vec<&Key> = seen.collect();
+    let at = seen.iter().position(|other| *other == key)?;
+    Some(Neighbours {
+        first: seen.first()?,
+        last: seen.last()?,
+        next: seen.get(at + 1).copied(),
+        previous: at.checked_sub(1).map(|before| seen[before]),
+    })
 }
 
 // The root is its own first and last, and has neither parent nor neighbours (7.3 guide).

@@ -66,6 +66,10 @@ fn with_headers(mut answer: Answer, failure: &Failure) -> Answer {
 fn standing(failure: &Failure) -> (StatusCode, &'static str) {
     match failure {
         Failure::Head(HeadError::LengthRequired) => (StatusCode::LENGTH_REQUIRED, "InvalidRequest"),
+        Failure::Head(HeadError::ForeignOrigin) => (StatusCode::FORBIDDEN, "Unauthorized"),
+        Failure::Head(HeadError::TypeRequired) => {
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "InvalidRequestBody")
+        }
         Failure::Head(HeadError::ExpectationUnknown) => {
             (StatusCode::EXPECTATION_FAILED, "InvalidRequest")
         }

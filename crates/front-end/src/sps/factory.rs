@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use transaction_engine::Timestamp;
 
 use super::paths;
-use crate::transport::{TlsError, self_signed};
+use crate::transport::{SelfSigned, TlsError, self_signed};
 
 /// Makes what factory defaults need: self-signed certificates for the members of `/x509`, the
 /// server's for the hosts it listens on. Failures are kept for the caller, who cannot go on.
@@ -31,14 +31,7 @@ impl FactoryGenerator {
         match self_signed(hosts, self.now.as_micros().div_euclid(1_000_000)) {
             Ok(pair) => {
                 let key = Key::parse(&uuid::Uuid::new_v4().to_string()).ok()?;
-                Some((
-                    key,
-                    json!({
-                        "certificate": pair.certificate_pem,
-                        "issuer_chain": [],
-                        "private_key": *pair.private_key_pem,
-                    }),
-                ))
+                Some((key, identity(&pair)))
             }
             Err(error) => {
                 self.failure.get_or_insert(error);
@@ -46,4 +39,13 @@ impl FactoryGenerator {
             }
         }
     }
+}
+
+/// The body of a member of `/x509`.
+pub(super) fn identity(pair: &SelfSigned) -> Value {
+    json!({
+        "certificate": pair.certificate_pem,
+        "issuer_chain": [],
+        "private_key": *pair.private_key_pem,
+    })
 }

@@ -59,7 +59,7 @@ impl Call<'_> {
             body["build_date"] = json!(BUILD_DATE);
             body["config_hash"] = json!(config_hash(&running.tree));
             body["firmware_version"] = json!(said(&settings.firmware_version, "firmware_version"));
-            body["roles"] = json!(login.account.groups);
+            body["roles"] = json!(login.standing().groups);
             body["version"] = json!(said(&settings.version, "version"));
             meta["remaining_seconds"] = json!(self.remaining_seconds());
         }

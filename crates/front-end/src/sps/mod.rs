@@ -37,7 +37,7 @@ use crate::answer::Answer;
 use crate::appliance::Appliance;
 use crate::caller::{Access, Account, Caller};
 use crate::credentials::Credentials;
-use crate::dialect::{Dialect, Ground, Plan, Waiting};
+use crate::dialect::{Dialect, Ground, IdentityChange, Plan, Waiting};
 use crate::failure::{At, Failure, Place};
 use crate::http_path::{self, canonical, parent_href};
 use crate::methods::Methods;
@@ -45,7 +45,7 @@ use crate::outcome::{Dressed, Outcome};
 use crate::presentation::{Presentation, tree_path};
 use crate::request;
 use crate::session::{Login, Logins};
-use crate::transport::{Peer, Request, RequestBody, TlsError};
+use crate::transport::{Peer, Request, RequestBody, SelfSigned, TlsError};
 
 use accounts::Accounts;
 use factory::FactoryGenerator;
@@ -210,6 +210,20 @@ impl Dialect for Sps {
         accounts::find(&appliance.engine, &credentials.user, &credentials.password)
     }
 
+    // Members of `/x509` are not replaced: the one before goes when nothing refers to it any more.
+    fn identity_change(&self, tree: &Tree, pair: &SelfSigned) -> Option<IdentityChange> {
+        self_configuration::server_reference(tree)?;
+        let identity = factory::identity(pair);
+        Some(Box::new(move |edit| {
+            let certificates = paths::certificates();
+            let current = edit.tree().body(certificates).map(|body| body.value().clone());
+            let Some(mut body) = current else { return Ok(()) };
+            let made = edit.node_create(paths::x509(), identity.clone())?;
+            body["server"] = json!(made.key().map(Key::as_str));
+            edit.node_put(certificates, body)
+        }))
+    }
+
     fn how_to_log_in(&self) -> &'static str {
         HOW_TO_LOG_IN
     }
@@ -247,7 +261,8 @@ impl Sps {
             Ok(route) => (route::verb(&route, &head.method), call.dispatch(route, body).await),
             Err(RouteError::Undecodable) => ("undecodable", Err(Failure::PathUndecodable)),
         };
-        let rights = call.login.as_ref().map(|login| &login.account.rights);
+        let standing = call.login.as_ref().map(|login| login.standing());
+        let rights = standing.as_ref().map(|standing| &standing.rights);
         let at = At { method: &head.method, path: &path, rights, limits };
         Outcome::new(verb, session, result.map_err(|failure| self.dress(&failure, &at)))
     }
@@ -310,7 +325,7 @@ impl Call<'_> {
         let Some(login) = &self.login else {
             return Ok(());
         };
-        let rights = &login.account.rights;
+        let rights = &login.standing().rights;
         let writes = !matches!(self.head.method, Method::GET | Method::HEAD | Method::OPTIONS);
         let access = if writes { Access::Write } else { Access::Read };
         let allowed = match route {
@@ -344,7 +359,8 @@ impl Call<'_> {
     }
 
     fn remaining_seconds(&self) -> u64 {
-        self.appliance.logins.idle().as_secs()
+        let logins = &self.appliance.logins;
+        self.login.as_ref().map_or(logins.idle(), |login| logins.remaining(login)).as_secs()
     }
 
     /// A JSON body; `None` when there is none.

@@ -101,7 +101,7 @@ impl Applier for SelfConfiguration {
 }
 
 /// Where the server's certificate is; `None` for an appliance whose configuration names none.
-fn server_reference(tree: &Tree) -> Option<&NodePath> {
+pub(super) fn server_reference(tree: &Tree) -> Option<&NodePath> {
     let body = tree.body(paths::certificates())?;
     let server = body.references().iter().find(|r| r.pointer == "/server")?;
     Some(&server.target)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use config_tree::Change;
 use hyper::Method;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -10,9 +11,10 @@ use transaction_engine::{CommitOptions, Committed, Confirmation, Session};
 
 use super::Call;
 use crate::answer::Answer;
+use crate::caller::Access;
 use crate::changelog;
 use crate::confirmation_time::{bad_wait, wait};
-use crate::failure::Failure;
+use crate::failure::{Failure, Place};
 use crate::metrics::CommitOutcome;
 use crate::transport::RequestBody;
 
@@ -32,6 +34,7 @@ impl Call<'_> {
                 let body = self.json(body).await?;
                 let idempotency = self.idempotency(body.as_ref())?;
                 let options = CommitOptions { idempotency, ..self.command(body)? };
+                self.expect_rights_to_changes()?;
                 let committed = self.transaction_commit(session, options).await?;
                 let mut status = self.status(session);
                 if let Some(Confirmation { token, until }) = &committed.confirmation {
@@ -87,6 +90,21 @@ impl Call<'_> {
             "meta": meta,
             "transaction": { "status": text },
         })
+    }
+
+    // What was staged with rights that the user no longer has is not committed.
+    fn expect_rights_to_changes(&self) -> Result<(), Failure> {
+        let login = self.login()?;
+        let standing = login.standing();
+        if standing.rights.is_all() {
+            return Ok(());
+        }
+        let changes = self.appliance.engine.transaction_changes(&login.session);
+        let is_allowed = |change: &Change| standing.rights.allow(Access::Write, change.path());
+        match changes.iter().all(is_allowed) {
+            true => Ok(()),
+            false => Err(Failure::Forbidden(Place::Request)),
+        }
     }
 
     // The commit goes on when the client goes away: it belongs to the writer from here on.

@@ -97,6 +97,7 @@ pub struct Site<H> {
 #[derive(Debug)]
 pub struct Server {
     stop: watch::Sender<bool>,
+    hurry: watch::Sender<bool>,
     accepting: Vec<JoinHandle<Drained>>,
 }
 
@@ -114,6 +115,7 @@ impl Server {
     /// limits hold for all of them together.
     pub fn start<H: Handler>(sites: Vec<Site<H>>, limits: Limits) -> Self {
         let (stop, stopping) = watch::channel(false);
+        let (hurry, hurried) = watch::channel(false);
         let admission = Arc::new(Admission::new(&limits));
         let waiting = Waiting::new(&limits);
         let limits = Arc::new(limits);
@@ -131,16 +133,33 @@ impl Server {
                 waiting: Arc::clone(&waiting),
                 acceptor,
                 stop: stopping.clone(),
+                hurry: hurried.clone(),
             };
             tokio::spawn(port.run(bound))
         };
-        Self { accepting: sites.into_iter().map(accept).collect(), stop }
+        Self { accepting: sites.into_iter().map(accept).collect(), stop, hurry }
     }
 
     /// Stops accepting, lets the requests under way finish, and cuts off what is left after
     /// [`Limits::drain_timeout`].
     pub async fn drain(self) -> Drained {
+        self.drain_until(std::future::pending()).await
+    }
+
+    /// The same, but as soon as `hurry` is ready, what is left is cut off.
+    pub async fn drain_until(self, hurry: impl Future<Output = ()>) -> Drained {
         self.stop.send_replace(true);
+        let hurried = self.hurry.clone();
+        let drained = self.drained();
+        let mut drained = std::pin::pin!(drained);
+        tokio::select! {
+            total = &mut drained => return total,
+            () = hurry => hurried.send_replace(true),
+        };
+        drained.await
+    }
+
+    async fn drained(self) -> Drained {
         let mut total = Drained::default();
         for accepting in self.accepting {
             // A listener's task that panicked has aborted its connections by dropping them.
@@ -161,11 +180,12 @@ struct Port<H> {
     waiting: Arc<Waiting>,
     acceptor: Option<TlsAcceptor>,
     stop: watch::Receiver<bool>,
+    hurry: watch::Receiver<bool>,
 }
 
 impl<H> Clone for Port<H> {
     fn clone(&self) -> Self {
-        let Self { handler, limits, metrics, admission, waiting, acceptor, stop } = self;
+        let Self { handler, limits, metrics, admission, waiting, acceptor, stop, hurry } = self;
         Self {
             handler: Arc::clone(handler),
             limits: Arc::clone(limits),
@@ -174,6 +194,7 @@ impl<H> Clone for Port<H> {
             waiting: Arc::clone(waiting),
             acceptor: acceptor.clone(),
             stop: stop.clone(),
+            hurry: hurry.clone(),
         }
     }
 }
@@ -235,7 +256,8 @@ impl<H: Handler> Port<H> {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(peer = %address, %error, "cannot set TCP_NODELAY");
         }
-        let Self { handler, limits, metrics, admission: _, waiting, acceptor, mut stop } = self;
+        let Self { handler, limits, metrics, admission: _, waiting, acceptor, mut stop, hurry: _ } =
+            self;
         let peer = Peer::new(address, acceptor.is_some());
         let Some(acceptor) = acceptor else {
             let io = TokioIo::new(stream);
@@ -274,7 +296,12 @@ impl<H: Handler> Port<H> {
                 drained.finished += 1;
             }
         };
-        if timeout(self.limits.drain_timeout, finishing).await.is_err() {
+        let mut hurry = self.hurry.clone();
+        let is_late = tokio::select! {
+            finished = timeout(self.limits.drain_timeout, finishing) => finished.is_err(),
+            () = connection::stopped(&mut hurry) => true,
+        };
+        if is_late {
             drained.cut_off = connections.len();
             connections.shutdown().await;
         }

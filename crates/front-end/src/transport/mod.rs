@@ -22,6 +22,7 @@
 
 mod address;
 mod body;
+mod certificate_facts;
 mod connection;
 mod eager;
 mod limits;
@@ -36,6 +37,7 @@ mod watchdog;
 
 pub(crate) use address::network;
 pub use body::{BodyError, RequestBody};
+pub use certificate_facts::{CertificateFacts, Validity};
 pub use limits::Limits;
 pub use listen_url::{ListenUrl, ListenUrlError, Scheme};
 pub use listener::{BindError, BoundListener, Drained, Server, Site};

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hyper::http::{self, Method, Version, header, request::Parts};
+use hyper::http::{self, HeaderValue, Method, Version, header, request::Parts};
 
 use super::{AnswerBody, RequestBody};
 
@@ -70,6 +70,15 @@ pub enum HeadError {
         "a POST or PUT request must state its length: send a Content-Length header, 0 if there is no body"
     )]
     LengthRequired,
+    /// A change that a page of another site asks a browser for.
+    #[error(
+        "the request comes from a page of another site: changes are accepted from this one's own \
+         pages, and from clients that are not browsers"
+    )]
+    ForeignOrigin,
+    /// A body of no declared type, out of a browser.
+    #[error("a request of a browser that has a body must say its Content-Type")]
+    TypeRequired,
 }
 
 /// Checks what hyper 1.12 lets through.
@@ -111,7 +120,41 @@ pub fn check_head(head: &Parts) -> Result<(), HeadError> {
     if http1 && needs_length && !stated && !chunked {
         return Err(HeadError::LengthRequired);
     }
+    check_site(head)
+}
+
+/// Refuses changes that a foreign page has a browser send along with the cookie or the password that
+/// the browser keeps for this site. Other clients send none of the fields that are looked at.
+fn check_site(head: &Parts) -> Result<(), HeadError> {
+    let (headers, method) = (&head.headers, &head.method);
+    if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        return Ok(());
+    }
+    let (origin, site) = (headers.get(header::ORIGIN), headers.get("sec-fetch-site"));
+    if origin.is_none() && site.is_none() {
+        return Ok(());
+    }
+    let is_ours = match (site.map(HeaderValue::as_bytes), origin) {
+        (Some(site), _) => site == b"same-origin" || site == b"none",
+        (None, Some(origin)) => is_own_origin(head, origin),
+        (None, None) => true,
+    };
+    if !is_ours {
+        return Err(HeadError::ForeignOrigin);
+    }
+    let has_body = headers.get(header::CONTENT_LENGTH).is_none_or(|length| length != "0");
+    if *method == Method::POST && has_body && !headers.contains_key(header::CONTENT_TYPE) {
+        return Err(HeadError::TypeRequired);
+    }
     Ok(())
+}
+
+/// Whether an origin names the host and port that the request was sent to.
+fn is_own_origin(head: &Parts, origin: &HeaderValue) -> bool {
+    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| head.uri.authority().map(http::uri::Authority::as_str));
+    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    host.zip(origin).is_some_and(|(host, (_, origin))| origin.eq_ignore_ascii_case(host))
 }
 
 /// The other end of a connection: what is known before its first byte of HTTP. Its text, which is in
@@ -196,6 +239,25 @@ mod tests {
             ("DELETE", ONE, &[host], Ok(())),
             ("PUT", ONE, &[host, length, ("expect", "100-Continue")], Ok(())),
             ("PUT", ONE, &[host, length, ("expect", "tea")], Err(HeadError::ExpectationUnknown)),
+            ("GET", ONE, &[host, ("origin", "https://evil")], Ok(())),
+            ("DELETE", ONE, &[host, ("origin", "https://evil")], Err(HeadError::ForeignOrigin)),
+            ("DELETE", ONE, &[host, ("origin", "null")], Err(HeadError::ForeignOrigin)),
+            ("DELETE", ONE, &[host, ("origin", "https://box:1")], Err(HeadError::ForeignOrigin)),
+            ("DELETE", ONE, &[host, ("origin", "https://BOX")], Ok(())),
+            ("DELETE", ONE, &[host, ("sec-fetch-site", "same-origin")], Ok(())),
+            (
+                "DELETE",
+                ONE,
+                &[host, ("sec-fetch-site", "same-site")],
+                Err(HeadError::ForeignOrigin),
+            ),
+            ("POST", ONE, &[host, length, ("sec-fetch-site", "same-origin")], Ok(())),
+            (
+                "POST",
+                ONE,
+                &[host, chunked, ("origin", "https://box")],
+                Err(HeadError::TypeRequired),
+            ),
         ];
         for (method, version, headers, expect) in table {
             assert_eq!(

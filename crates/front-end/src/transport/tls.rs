@@ -34,6 +34,9 @@ const RESUMABLE_SESSIONS: usize = 512;
 /// How long a generated certificate lasts: the longest that Apple's clients accept.
 const VALIDITY: Duration = Duration::from_secs(825 * 86_400);
 
+/// By which a generated certificate is known to be one.
+pub(super) const COMMON_NAME: &str = "Boxwood";
+
 /// A client's clock may be behind ours by this much and still accept a fresh certificate.
 const CLOCK_SKEW_SECONDS: i64 = 3_600;
 
@@ -212,7 +215,7 @@ pub fn self_signed(hosts: &[String], now_unix_seconds: i64) -> Result<SelfSigned
     let mut params =
         CertificateParams::new(alternative_names(hosts)?).map_err(TlsError::Generation)?;
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, "Boxwood");
+    params.distinguished_name.push(DnType::CommonName, COMMON_NAME);
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     // rcgen speaks `time`, which we do not: whole seconds are added to the epoch that it offers.
     let start = u64::try_from(now_unix_seconds - CLOCK_SKEW_SECONDS).unwrap_or(0);

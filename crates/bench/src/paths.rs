@@ -19,8 +19,8 @@ use front_end::transport::{
     AnswerBody, CertificateSlot, Handler, Limits, Peer, Request, RequestBody,
 };
 use front_end::{
-    Administrator, Appliance, DialectSettings, Ground, Metrics, Process, ProcessOptions, Router,
-    blueprint,
+    Administrator, Appliance, DialectSettings, Ground, Member, Metrics, Process, ProcessOptions,
+    Router, Worlds, WorldsOptions, blueprint,
 };
 use http_body_util::BodyExt;
 use hyper::http::request::Parts;
@@ -77,16 +77,25 @@ impl InProcess {
             secrets: Arc::new(NoSecrets),
             certificate: Arc::clone(&certificate),
             certificate_fixed: true,
+            certificate_current: false,
             hosts: Vec::new(),
             administrator: administrator.name.clone(),
             idle: Some(IDLE),
             data_dir: None,
+            incarnation: None,
         };
         let blueprint = blueprint(ground, DialectSettings::default())?;
         let process = Arc::new(Process::new(options, administrator)?);
         let of_engine = Arc::clone(&engine);
         let appliance = Appliance::new(blueprint, of_engine, certificate, Metrics::new(), process);
-        let router = Router::new(Arc::new(appliance));
+        let members = vec![Member::new(Arc::new(appliance), &[])];
+        let options = WorldsOptions {
+            most: 100_000,
+            open_control: true,
+            main_is_temporary: true,
+            clock: None,
+        };
+        let router = Router::new(Arc::new(Worlds::new(members, options)), 0);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut made = Self { router, engine, runtime, token: String::new() };
         made.token = made.login()?;

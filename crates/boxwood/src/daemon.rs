@@ -11,9 +11,13 @@ use std::sync::Arc;
 use catalog::Catalog;
 use front_end::throttle::ThrottleRules;
 use front_end::transport::{BindError, BoundListener, Limits, Server, Site};
-use front_end::{Administrator, Appliance, Metrics, Process, ProcessOptions, Router};
+use front_end::{
+    Administrator, Appliance, Member, Metrics, Process, ProcessOptions, Router, Worlds,
+    WorldsOptions,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
+use transaction_engine::clock::{AdjustableClock, Clock, SystemClock};
 
 use crate::administrator::{self, AdministratorError};
 use crate::appliance::{self, ApplianceError};
@@ -112,6 +116,7 @@ fn catalogs(settings: &Settings) -> Result<Vec<Arc<Catalog>>, ApplianceError> {
 /// What has been started and is to be stopped.
 struct Running {
     server: Server,
+    worlds: Arc<Worlds>,
     appliances: Vec<Arc<Appliance>>,
     keepers: Vec<Arc<Keeper>>,
     tasks: Vec<JoinHandle<()>>,
@@ -127,7 +132,12 @@ fn start(
 ) -> Result<Running, DaemonError> {
     let names: Vec<&str> = catalogs.iter().map(|catalog| catalog.name()).collect();
     let homes = data.open(&names, settings.store.cache_bytes)?;
-    let opened = open_all(settings, data, catalogs, homes)?;
+    let adjustable = (settings.mode == Mode::Dev).then(|| Arc::new(AdjustableClock::default()));
+    let clock: Arc<dyn Clock> = match &adjustable {
+        Some(clock) => Arc::clone(clock) as _,
+        None => Arc::new(SystemClock),
+    };
+    let opened = open_all(settings, (data, &clock), catalogs, homes)?;
     let hash_file = data.administrator_hash();
     let password_hash = administrator::keep(&hash_file, password.as_ref(), show_password)?;
     // It is known by its hash from here on.
@@ -135,9 +145,9 @@ fn start(
     let administrator = Administrator { name: administrator::NAME.to_owned(), password_hash };
     let process = Arc::new(Process::new(process_options(settings), administrator)?);
 
-    let (mut sites, mut appliances, mut lines) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut members, mut appliances, mut lines) = (Vec::new(), Vec::new(), Vec::new());
     let mut keepers = Vec::new();
-    let of_each = opened.into_iter().zip(bound).zip(&names).zip(&settings.appliances);
+    let of_each = opened.into_iter().zip(&bound).zip(&names).zip(&settings.appliances);
     for (((opened, bound), name), own) in of_each {
         let Opened { engine, blueprint, certificate, source } = opened;
         let (engine, process) = (Arc::new(engine), Arc::clone(&process));
@@ -151,7 +161,7 @@ fn start(
             1 => listener.to_string(),
             _ => format!("{listener} {name}"),
         }));
-        sites.extend(sites_of(bound, &appliance));
+        members.push(Member::new(Arc::clone(&appliance), bound));
         let (hosts, names) = (own.hosts(settings), settings.tls_names.clone());
         keepers.extend(
             source
@@ -159,26 +169,36 @@ fn start(
         );
         appliances.push(appliance);
     }
+    let worlds = Arc::new(Worlds::new(members, worlds_options(settings, adjustable)));
+    worlds.keep_seed().map_err(OpenError::Engine)?;
+    let numbered = bound.into_iter().zip(&appliances).enumerate();
+    let sites = numbered.flat_map(|(number, (bound, appliance))| {
+        sites_of(bound, appliance, Router::new(Arc::clone(&worlds), number))
+    });
+    let sites = sites.collect();
     let server = Server::start(sites, limits(settings));
     let expire = |appliance: &Arc<Appliance>| {
         let appliance = Arc::clone(appliance);
         tokio::spawn(async move { appliance.expire_sessions().await })
     };
-    let expiries = appliances.iter().map(expire);
+    let of_worlds = Arc::clone(&worlds);
+    let keep_time = tokio::spawn(async move { of_worlds.keep_time().await });
+    let expiries = appliances.iter().map(expire).chain([keep_time]);
     let tasks = expiries.chain(keepers.iter().map(keep_certificate)).collect();
-    Ok(Running { server, appliances, keepers, tasks, lines })
+    Ok(Running { server, worlds, appliances, keepers, tasks, lines })
 }
 
 /// Opens every appliance, or none: those that were opened are closed again when one is not.
 fn open_all(
     settings: &Settings,
-    data: &DataDir,
+    (data, clock): (&DataDir, &Arc<dyn Clock>),
     catalogs: &[Arc<Catalog>],
     homes: Vec<Home>,
 ) -> Result<Vec<Opened>, DaemonError> {
     let mut all: Vec<Opened> = Vec::new();
     for ((own, catalog), home) in settings.appliances.iter().zip(catalogs).zip(homes) {
-        let opening = Opening { settings, own, catalog: Arc::clone(catalog) };
+        let (catalog_of_it, clock) = (Arc::clone(catalog), Arc::clone(clock));
+        let opening = Opening { settings, own, catalog: catalog_of_it, clock };
         match opening.open(data, home) {
             Ok(opened) => all.push(opened),
             Err(source) => {
@@ -219,6 +239,7 @@ impl Running {
         let drained = self.server.drain_until(hurry).await;
         tracing::info!(finished = drained.finished, cut_off = drained.cut_off, "listeners drained");
         self.tasks.iter().for_each(JoinHandle::abort);
+        self.worlds.end_all();
         self.appliances.iter().for_each(|appliance| appliance.end_sessions());
         // Waits for the writers and writes checkpoints: not for a runtime's thread.
         let appliances = self.appliances;
@@ -232,8 +253,8 @@ impl Running {
     }
 }
 
-fn sites_of(bound: Vec<BoundListener>, appliance: &Arc<Appliance>) -> Vec<Site<Router>> {
-    let router = Arc::new(Router::new(Arc::clone(appliance)));
+fn sites_of(bound: Vec<BoundListener>, appliance: &Appliance, router: Router) -> Vec<Site<Router>> {
+    let router = Arc::new(router);
     let site = |bound| Site {
         bound,
         handler: Arc::clone(&router),
@@ -256,6 +277,16 @@ fn process_options(settings: &Settings) -> ProcessOptions {
         proxies: settings.proxies.clone(),
         session_lifetime: settings.login.lifetime,
         sessions: settings.limits.sessions,
+    }
+}
+
+fn worlds_options(settings: &Settings, clock: Option<Arc<AdjustableClock>>) -> WorldsOptions {
+    let is_dev = settings.mode == Mode::Dev;
+    WorldsOptions {
+        most: settings.worlds.most,
+        open_control: is_dev,
+        main_is_temporary: is_dev && settings.data_dir.is_none(),
+        clock,
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use catalog::Catalog;
 use front_end::transport::{CertificateSlot, TlsError};
 use front_end::{Blueprint, Ground, Head, UnknownDialect};
-use transaction_engine::clock::SystemClock;
+use transaction_engine::clock::Clock;
 use transaction_engine::secrets::{KeyError, Sealer};
 use transaction_engine::store::{CheckpointDir, MemStore, Store, StoreError};
 use transaction_engine::{Engine, HistoryRules, Options};
@@ -58,6 +58,8 @@ pub struct Opening<'s> {
     pub own: &'s ApplianceSettings,
     /// What may stand where.
     pub catalog: Arc<Catalog>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// An opened configuration, and what makes an appliance of it.
@@ -186,14 +188,16 @@ impl Opening<'_> {
     ) -> Ground {
         Ground {
             catalog: Arc::clone(&self.catalog),
-            clock: Arc::new(SystemClock),
+            clock: Arc::clone(&self.clock),
             secrets: Arc::clone(sealer) as _,
             certificate: Arc::clone(certificate),
             certificate_fixed: self.settings.tls.is_some(),
+            certificate_current: false,
             hosts: self.hosts(),
             administrator: administrator::NAME.to_owned(),
             idle: self.settings.login.idle,
             data_dir,
+            incarnation: None,
         }
     }
 
@@ -207,7 +211,7 @@ impl Opening<'_> {
             checkpoints,
             checkpoint_every: settings.store.checkpoint_revisions,
             sealer: Arc::clone(sealer),
-            clock: Arc::new(SystemClock),
+            clock: Arc::clone(&self.clock),
             mode: appliance::transaction_mode(settings, &self.catalog),
             change_limit: settings.limits.transaction_changes,
             history: HistoryRules {

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use transaction_engine::{Engine, Timestamp};
+use transaction_engine::clock::Clock;
+use transaction_engine::{Begin, Engine, Error as EngineError, Fork, Timestamp, chain};
 
 use crate::caller::Account;
 use crate::client_address::Proxies;
 use crate::credentials::Credentials;
-use crate::dialect::{Blueprint, Dialect, Head};
+use crate::dialect::{Blueprint, Dialect, Fixed, Head, Plan};
 use crate::failure::Failure;
 use crate::login_gate::LoginGate;
 use crate::metrics::{LoginOutcome, Metrics};
@@ -23,6 +24,7 @@ use crate::remembered::Remembered;
 use crate::session::{LoginLimits, Logins};
 use crate::throttle::ThrottleRules;
 use crate::transport::{CertificateSlot, Limits};
+use crate::world::{KeptEngines, Start};
 
 /// How long a session lasts without a request where the appliance does not say: one hour.
 const OWN_IDLE_MICROS: i64 = 3_600_000_000;
@@ -83,6 +85,7 @@ pub struct Appliance {
     pub(crate) metrics: Metrics,
     pub(crate) process: Arc<Process>,
     pub(crate) dialect: Box<dyn Dialect>,
+    fixed: Fixed,
     certificate: Arc<CertificateSlot>,
     gate: LoginGate,
     remembered: Remembered,
@@ -98,9 +101,9 @@ impl Appliance {
         metrics: Metrics,
         process: Arc<Process>,
     ) -> Self {
-        let ProcessOptions { sessions, session_lifetime, throttle, .. } = process.options;
+        let ProcessOptions { sessions, session_lifetime, throttle, .. } = process.options.clone();
         let limits = LoginLimits { count: sessions, lifetime: session_lifetime };
-        let Blueprint(plan) = blueprint;
+        let Blueprint { plan, fixed } = blueprint;
         let idle = plan.idle_micros();
         // An appliance without sessions of its own has those of Boxwood's API all the same.
         let _ = idle.compare_exchange(0, OWN_IDLE_MICROS, Ordering::Relaxed, Ordering::Relaxed);
@@ -114,6 +117,7 @@ impl Appliance {
             metrics,
             process,
             dialect,
+            fixed,
             certificate,
             remembered: Remembered::default(),
         }
@@ -157,6 +161,90 @@ impl Appliance {
     /// Ends every session with its transaction, for the end of the process.
     pub fn end_sessions(&self) {
         self.logins.end_all();
+    }
+
+    // ===== worlds =====
+
+    /// The same appliance in another world. It shares what never changes and what is equal;
+    /// nothing that a caller of this one has means anything there.
+    pub(crate) fn fork(
+        &self,
+        start: Start<'_>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, EngineError> {
+        let is_current = matches!(start, Start::Running);
+        let certificate = Arc::new(self.certificate.copied());
+        let administrator = &self.process.administrator.name;
+        let shown = (Arc::clone(&certificate), is_current);
+        let ground = self.fixed.ground(&self.engine, administrator, shown, &clock);
+        let mut plan = self.dialect.fork(ground);
+        let fork = |engine: &Engine, begin, plan: Option<&dyn Plan>| {
+            engine.fork(Fork {
+                begin,
+                clock: Arc::clone(&clock),
+                message_required: plan.and_then(|plan| plan.message_rule()),
+                appliers: plan.map(|plan| plan.appliers()).unwrap_or_default(),
+            })
+        };
+        let (origin, begin) = match start {
+            Start::Running => (&*self.engine, Begin::Running),
+            Start::Origin => (&*self.engine, Begin::Origin),
+            Start::At(number) => (&*self.engine, Begin::Revision(number)),
+            Start::Kept(kept) => (&kept.running, Begin::Running),
+        };
+        let engine = Arc::new(fork(origin, begin, Some(&*plan))?);
+        let mut heads = Vec::new();
+        for (number, Head { name, engine: head }) in self.heads().iter().enumerate() {
+            let (origin, begin) = match start {
+                Start::Running => (&**head, Begin::Running),
+                Start::Origin => (&**head, Begin::Origin),
+                Start::At(_) => {
+                    (&**head, Begin::Revision(head.revision_at(engine.running().time)?))
+                }
+                Start::Kept(kept) => (kept.heads.get(number).unwrap_or(head), Begin::Running),
+            };
+            heads.push(Head { name, engine: Arc::new(fork(origin, begin, None)?) });
+        }
+        plan.take_heads(heads);
+        let (metrics, process) = (self.metrics.clone(), Arc::clone(&self.process));
+        let blueprint = Blueprint { plan, fixed: self.fixed };
+        Ok(Self::new(blueprint, engine, certificate, metrics, process))
+    }
+
+    /// Its engines as they are now, for others to begin there.
+    pub(crate) fn keep(&self) -> Result<KeptEngines, EngineError> {
+        let keep = |engine: &Engine| {
+            let (clock, begin) = (Arc::clone(engine.clock()), Begin::Running);
+            engine.fork(Fork { begin, clock, message_required: None, appliers: Vec::new() })
+        };
+        let heads = self.heads().iter().map(|head| keep(&head.engine)).collect::<Result<_, _>>()?;
+        Ok(KeptEngines { running: keep(&self.engine)?, heads })
+    }
+
+    /// Does what is due by the clock of a world that has no timers of its own; those of an
+    /// appliance with a store act by themselves.
+    pub(crate) fn settle(&self) {
+        if !self.engine.is_durable() {
+            self.settle_now();
+        }
+    }
+
+    /// Does what is due. Waits for the store where there is one.
+    pub(crate) fn settle_now(&self) {
+        let now = self.now();
+        if self.logins.is_any_due(now) {
+            self.logins.expire();
+        }
+        if self.engine.next_deadline().is_some_and(|deadline| deadline <= now)
+            && let Err(error) = self.engine.expire_confirmation()
+        {
+            tracing::error!(error = chain(&error), "an unconfirmed commit could not be undone");
+        }
+    }
+
+    /// When something happens by itself next: a session ends, an unconfirmed commit is undone.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.logins.next_expiry().into_iter().chain(self.engine.next_deadline()).min()
     }
 
     /// How nodes are shown.

@@ -17,7 +17,7 @@ use hyper::http::request::Parts;
 use serde_json::Value;
 use transaction_engine::clock::Clock;
 use transaction_engine::{Applier, Edit, Engine, Error, MessageRule};
-
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::appliance::Appliance;
@@ -88,6 +88,10 @@ pub(crate) trait Dialect: Send + Sync {
         None
     }
 
+    /// The same dialect for an appliance of another world: with the same settings, and nothing that
+    /// belongs to the callers of this one.
+    fn fork(&self, ground: Ground) -> Box<dyn Plan>;
+
     /// The heads of the configuration other than the running one.
     fn heads(&self) -> &[Head] {
         &[]
@@ -124,6 +128,8 @@ pub struct Ground {
     pub certificate: Arc<CertificateSlot>,
     /// Whether the certificate is given by files, so that the configuration does not change it.
     pub certificate_fixed: bool,
+    /// Whether it is what the configuration says already, so that it is not looked up at the start.
+    pub certificate_current: bool,
     /// The hosts that the appliance is reached under.
     pub hosts: Vec<String>,
     /// The name of the built-in administrator.
@@ -132,6 +138,9 @@ pub struct Ground {
     pub idle: Option<Duration>,
     /// The appliance's folder, for keys that outlive a restart; `None` where nothing is kept.
     pub data_dir: Option<PathBuf>,
+    /// What tokens are bound to that this process alone does not remember; `None` for `main`, whose
+    /// tokens a restart continues.
+    pub incarnation: Option<Uuid>,
 }
 
 /// A dialect before its engine exists: what the engine has to know of it.
@@ -177,46 +186,86 @@ pub(crate) trait Plan: Send {
 }
 
 /// An appliance before its engine exists: what the engine has to be opened with.
-pub struct Blueprint(pub(crate) Box<dyn Plan>);
+pub struct Blueprint {
+    pub(crate) plan: Box<dyn Plan>,
+    pub(crate) fixed: Fixed,
+}
+
+/// What settings say about an appliance in the place of its configuration, in every world.
+#[derive(Clone, Copy)]
+pub(crate) struct Fixed {
+    certificate: bool,
+    idle: Option<Duration>,
+}
+
+impl Fixed {
+    pub(crate) fn of(ground: &Ground) -> Self {
+        Self { certificate: ground.certificate_fixed, idle: ground.idle }
+    }
+
+    /// What an appliance of another world stands on.
+    pub(crate) fn ground(
+        self,
+        engine: &Engine,
+        administrator: &str,
+        (certificate, certificate_current): (Arc<CertificateSlot>, bool),
+        clock: &Arc<dyn Clock>,
+    ) -> Ground {
+        Ground {
+            catalog: Arc::clone(engine.catalog()),
+            clock: Arc::clone(clock),
+            secrets: engine.secrets(),
+            certificate,
+            certificate_fixed: self.certificate,
+            certificate_current,
+            // Nothing is generated in it.
+            hosts: Vec::new(),
+            administrator: administrator.to_owned(),
+            idle: self.idle,
+            data_dir: None,
+            incarnation: Some(Uuid::new_v4()),
+        }
+    }
+}
 
 impl Blueprint {
     /// Who acts on commits.
     #[must_use]
     pub fn appliers(&self) -> Vec<Arc<dyn Applier>> {
-        self.0.appliers()
+        self.plan.appliers()
     }
 
     /// Whether the configuration asks for a message with each commit.
     #[must_use]
     pub fn message_rule(&self) -> Option<MessageRule> {
-        self.0.message_rule()
+        self.plan.message_rule()
     }
 
     /// Makes a member that a factory default needs, for a collection and a name; `None` where none
     /// is known, and after a failure.
     pub fn generate(&mut self, collection: &NodePath, name: &str) -> Option<(Key, Value)> {
-        self.0.generate(collection, name)
+        self.plan.generate(collection, name)
     }
 
     /// The first failure of [`Blueprint::generate`], for a caller that cannot go on then.
     pub fn failure(&mut self) -> Option<TlsError> {
-        self.0.failure()
+        self.plan.failure()
     }
 
     /// Whether a configuration names the certificate that listeners show, usable or not.
     #[must_use]
     pub fn names_certificate(&self, tree: &Tree) -> bool {
-        self.0.names_certificate(tree)
+        self.plan.names_certificate(tree)
     }
     /// The names of the heads that the appliance needs in addition to the running one: each is an
     /// engine of the same catalog with the same sealer.
     #[must_use]
     pub fn heads(&self) -> &'static [&'static str] {
-        self.0.heads()
+        self.plan.heads()
     }
 
     /// Takes those heads, in the order of their names.
     pub fn take_heads(&mut self, heads: Vec<Head>) {
-        self.0.take_heads(heads);
+        self.plan.take_heads(heads);
     }
 }

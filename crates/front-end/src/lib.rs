@@ -50,6 +50,7 @@ mod sps;
 pub mod throttle;
 pub mod transfer;
 pub mod transport;
+mod world;
 
 pub use advalidation::AdvalidationSettings;
 pub use appliance::{Administrator, Appliance, Process, ProcessOptions};
@@ -60,3 +61,4 @@ pub use metrics::{Metrics, log_lines_dropped};
 pub use prisma::{CheckReferences, PrismaSettings};
 pub use router::{DIALECTS, DialectSettings, Router, UnknownDialect, blueprint};
 pub use sps::SpsSettings;
+pub use world::{Member, Worlds, WorldsOptions};

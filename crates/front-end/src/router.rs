@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use hyper::http::request::Parts;
 use hyper::{Method, Response, header};
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -14,17 +15,18 @@ use tracing::Instrument;
 use crate::advalidation::{self, AdvalidationSettings};
 use crate::appgate;
 use crate::appliance::Appliance;
-use crate::dialect::{Blueprint, Ground, Waiting};
+use crate::dialect::{Blueprint, Fixed, Ground, Waiting};
 use crate::ds_server::{self, DsServerSettings};
 use crate::failure::{At, Failure};
 use crate::heavy;
 use crate::http_path;
 use crate::metrics::Metrics;
 use crate::outcome::{Dressed, Outcome};
-use crate::own_api;
+use crate::own_api::{self, worlds};
 use crate::prisma::{self, PrismaSettings};
 use crate::sps::{self, SpsSettings};
 use crate::transport::{AnswerBody, Handler, Peer, Request, RequestBody, check_head};
+use crate::world::{Chosen, WorldRefusal, Worlds};
 
 /// What the settings say about the appliance, for each dialect that has settings.
 #[derive(Clone, Debug, Default)]
@@ -55,52 +57,90 @@ pub const DIALECTS: [&str; 5] = ["sps", "ds-server", "prisma", "advalidation", "
 /// # Errors
 /// It is not built in.
 pub fn blueprint(ground: Ground, settings: DialectSettings) -> Result<Blueprint, UnknownDialect> {
-    match ground.catalog.dialect() {
-        "appgate" => Ok(Blueprint(appgate::plan(ground))),
-        "prisma" => Ok(Blueprint(prisma::plan(ground, settings.prisma))),
-        "advalidation" => Ok(Blueprint(advalidation::plan(ground, settings.advalidation))),
-        "sps" => Ok(Blueprint(sps::plan(ground, settings.sps))),
-        "ds-server" => Ok(Blueprint(ds_server::plan(ground, settings.ds_server))),
+    let fixed = Fixed::of(&ground);
+    let plan = match ground.catalog.dialect() {
+        "appgate" => appgate::plan(ground),
+        "prisma" => prisma::plan(ground, settings.prisma),
+        "advalidation" => advalidation::plan(ground, settings.advalidation),
+        "sps" => sps::plan(ground, settings.sps),
+        "ds-server" => ds_server::plan(ground, settings.ds_server),
         other => {
             let catalog = ground.catalog.name().to_owned();
-            Err(UnknownDialect { catalog, dialect: other.to_owned() })
+            return Err(UnknownDialect { catalog, dialect: other.to_owned() });
         }
-    }
+    };
+    Ok(Blueprint { plan, fixed })
 }
 
-/// Answers the requests of the listeners of one appliance.
+/// Answers the requests of the listeners of one appliance, in whichever world they name.
 pub struct Router {
-    appliance: Arc<Appliance>,
+    worlds: Arc<Worlds>,
+    number: usize,
 }
 
 impl Router {
-    /// Answers for an appliance.
+    /// Answers for the appliance of this number.
+    ///
+    /// # Panics
+    /// When there is no such appliance.
     #[must_use]
-    pub fn new(appliance: Arc<Appliance>) -> Self {
-        Self { appliance }
+    pub fn new(worlds: Arc<Worlds>, number: usize) -> Self {
+        assert!(number < worlds.main().appliances.len(), "there is no appliance {number}");
+        Self { worlds, number }
+    }
+
+    /// The appliance of `main`, for what belongs to no other world.
+    fn main(&self) -> Chosen {
+        let world = self.worlds.main();
+        let appliance = Arc::clone(&world.appliances[self.number]);
+        Chosen { world, appliance }
+    }
+
+    // The world that a request is for; about worlds as such it is answered in `main`.
+    fn choose(&self, head: &Parts) -> (Chosen, Option<WorldRefusal>) {
+        match self.worlds.choose(head, None, self.number) {
+            Ok(chosen) => (chosen, None),
+            Err(_) if worlds::is_control(head.uri.path()) => (self.main(), None),
+            Err(refusal) => (self.main(), Some(refusal)),
+        }
     }
 
     // The dialect's future is boxed already, and polled as it is.
-    fn answer<'a>(&'a self, request: &'a Request, body: RequestBody) -> Waiting<'a, Outcome> {
-        let appliance = &*self.appliance;
-        let mut segments = request.head.uri.path().split('/');
-        match segments.find(|segment| !segment.is_empty()) {
+    fn answer<'a>(
+        &'a self,
+        appliance: &'a Appliance,
+        request: &'a Request,
+        body: RequestBody,
+    ) -> Waiting<'a, Outcome> {
+        let path = request.head.uri.path();
+        match path.split('/').find(|segment| !segment.is_empty()) {
+            Some("boxwood") if worlds::is_control(path) => Box::pin(self.control(request, body)),
             Some("boxwood") => Box::pin(own_api::handle(appliance, request, body)),
             _ => appliance.dialect.answer(appliance, request, body),
         }
     }
 
-    fn malformed(&self, failure: Failure, request: &Request) -> Outcome {
-        let path = http_path::canonical(request.head.uri.path());
-        let limits = &self.appliance.process.options.limits;
-        let at = At { method: &request.head.method, path: &path, rights: None, limits };
-        Outcome::new("malformed", None, Err(self.appliance.dialect.dress(&failure, &at)))
+    async fn control(&self, request: &Request, body: RequestBody) -> Outcome {
+        worlds::handle(&self.worlds, &self.main().appliance, request, body).await
     }
+}
+
+fn malformed(appliance: &Appliance, failure: Failure, request: &Request) -> Outcome {
+    let path = http_path::canonical(request.head.uri.path());
+    let limits = &appliance.process.options.limits;
+    let at = At { method: &request.head.method, path: &path, rights: None, limits };
+    Outcome::new("malformed", None, Err(appliance.dialect.dress(&failure, &at)))
+}
+
+fn refused(refusal: &WorldRefusal, request: &Request) -> Outcome {
+    let path = http_path::canonical(request.head.uri.path());
+    Outcome::new("unknown_world", None, Err(worlds::dress_world(refusal, &path)))
 }
 
 impl Handler for Router {
     async fn handle(&self, request: &mut Request) -> Response<AnswerBody> {
-        let appliance = &*self.appliance;
+        let (chosen, refusal) = self.choose(&request.head);
+        let Chosen { world, appliance } = &chosen;
         let body = std::mem::take(&mut request.body);
         let proxies = &appliance.process.options.proxies;
         if let Some(client) = proxies.client(&request.peer, &request.head.headers) {
@@ -108,18 +148,31 @@ impl Handler for Router {
         }
         let id = appliance.process.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let method = request.head.method.clone();
-        let line = CompletionLine::begin(appliance, id, method.clone(), &request.peer);
+        let line = CompletionLine::begin(&chosen, id, method.clone(), &request.peer);
         // For the lines on the way, which are few and rarely asked for: a span costs as much as the
         // rest of a read, and the line at the end says what it would.
         let span = tracing::debug_span!("request", id);
         let at_once = span.in_scope(|| match check_head(&request.head) {
-            Ok(()) => appliance.dialect.answer_at_once(appliance, &request.head),
-            Err(error) => Some(self.malformed(error.into(), request)),
+            Err(error) => Some(malformed(appliance, error.into(), request)),
+            Ok(()) => match &refusal {
+                Some(refusal) => Some(refused(refusal, request)),
+                None => {
+                    world.step_time();
+                    appliance.settle();
+                    appliance.dialect.answer_at_once(appliance, &request.head)
+                }
+            },
         });
         let mut outcome = match at_once {
             Some(outcome) => outcome,
-            None => heavy::scope(self.answer(request, body)).instrument(span).await,
+            None => heavy::scope(self.answer(appliance, request, body)).instrument(span).await,
         };
+        if outcome.refusal.is_some()
+            && let Some(ending) = world.ending()
+        {
+            let refusal = WorldRefusal::Gone(Arc::clone(&world.name), ending);
+            outcome = refused(&refusal, request);
+        }
         line.complete(&outcome);
         outcome.answer.stamp(id, || appliance.engine.running_number().get());
         let mut response = outcome.answer.into_response();
@@ -132,9 +185,10 @@ impl Handler for Router {
     }
 
     fn panicked(&self) -> Response<AnswerBody> {
-        let limits = &self.appliance.process.options.limits;
+        let Chosen { appliance, .. } = self.main();
+        let limits = &appliance.process.options.limits;
         let at = At { method: &Method::GET, path: "/", rights: None, limits };
-        let Dressed { answer, .. } = self.appliance.dialect.dress(&Failure::Internal, &at);
+        let Dressed { answer, .. } = appliance.dialect.dress(&Failure::Internal, &at);
         answer.into_response()
     }
 }
@@ -142,6 +196,7 @@ impl Handler for Router {
 /// Writes the one line at the end of a request, also when its client hung up before.
 struct CompletionLine<'a> {
     appliance: &'a str,
+    world: Option<&'a str>,
     metrics: &'a Metrics,
     id: u64,
     method: Method,
@@ -151,10 +206,12 @@ struct CompletionLine<'a> {
 }
 
 impl<'a> CompletionLine<'a> {
-    fn begin(appliance: &'a Appliance, id: u64, method: Method, peer: &'a Peer) -> Self {
-        let Appliance { name, metrics, .. } = appliance;
-        let started = Instant::now();
-        Self { appliance: name, metrics, id, method, peer, started, complete: false }
+    fn begin(chosen: &'a Chosen, id: u64, method: Method, peer: &'a Peer) -> Self {
+        let Chosen { world, appliance } = chosen;
+        let Appliance { name, metrics, .. } = &**appliance;
+        let (started, complete) = (Instant::now(), false);
+        let world = (!world.is_main()).then_some(&*world.name);
+        Self { appliance: name, world, metrics, id, method, peer, started, complete }
     }
 
     fn complete(mut self, outcome: &Outcome) {
@@ -163,7 +220,7 @@ impl<'a> CompletionLine<'a> {
         let status = outcome.answer.status();
         self.metrics.request(&self.method, outcome.verb, status, taken);
         let (verb, status, duration_us) = (outcome.verb, status.as_u16(), micros(taken));
-        let Self { id, appliance, .. } = self;
+        let Self { id, appliance, world, .. } = self;
         let (method, peer) = (self.method.as_str(), self.peer.name());
         let session = outcome.session.as_deref().unwrap_or("-");
         // Neither is in the line where there is none.
@@ -174,6 +231,7 @@ impl<'a> CompletionLine<'a> {
             message = "answered",
             id,
             appliance,
+            world,
             method,
             verb,
             status,
@@ -191,9 +249,9 @@ impl Drop for CompletionLine<'_> {
     fn drop(&mut self) {
         if !self.complete {
             let duration_us = micros(self.started.elapsed());
-            let Self { id, appliance, .. } = *self;
+            let Self { id, appliance, world, .. } = *self;
             let (method, peer) = (self.method.as_str(), self.peer.name());
-            tracing::info!(id, appliance, method, duration_us, peer, "the client hung up");
+            tracing::info!(id, appliance, world, method, duration_us, peer, "the client hung up");
         }
     }
 }

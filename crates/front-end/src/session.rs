@@ -262,6 +262,21 @@ impl Logins {
         self.table.read().values().filter(is_open).count()
     }
 
+    /// Whether there is a login that has been idle for too long.
+    pub(crate) fn is_any_due(&self, now: Timestamp) -> bool {
+        self.table.read().values().any(|login| self.expires(login) <= now)
+    }
+
+    /// When the next one ends unless it is used.
+    pub(crate) fn next_expiry(&self) -> Option<Timestamp> {
+        self.table.read().values().map(|login| self.expires(login)).min()
+    }
+
+    /// Looks at the clock again, where something sleeps until the next one ends.
+    pub(crate) fn wake(&self) {
+        self.changed.notify_one();
+    }
+
     /// Ends what has been idle for too long. Says when the next one will be, if there is one.
     pub(crate) fn expire(&self) -> Option<Timestamp> {
         let now = self.now();

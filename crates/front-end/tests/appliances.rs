@@ -15,8 +15,8 @@ use front_end::transport::{
     CertificateSlot, Handler, Limits, Peer, Request, RequestBody, self_signed,
 };
 use front_end::{
-    Administrator, Appliance, DialectSettings, Ground, Metrics, Process, ProcessOptions, Router,
-    blueprint,
+    Administrator, Appliance, DialectSettings, Ground, Member, Metrics, Process, ProcessOptions,
+    Router, Worlds, WorldsOptions, blueprint,
 };
 use http_body_util::BodyExt;
 use hyper::header;
@@ -56,10 +56,12 @@ fn ground(sealer: &Arc<Sealer>, certificate: &Arc<CertificateSlot>) -> Ground {
         secrets: Arc::clone(sealer) as _,
         certificate: Arc::clone(certificate),
         certificate_fixed: false,
+        certificate_current: false,
         hosts: vec!["localhost".to_owned()],
         administrator: "admin".to_owned(),
         idle: None,
         data_dir: None,
+        incarnation: None,
     }
 }
 
@@ -107,7 +109,10 @@ async fn two(one_engine: bool) -> [One; 2] {
         let process = Arc::clone(&process);
         let appliance = Appliance::new(blueprint, engine, certificate, Metrics::new(), process);
         let appliance = Arc::new(appliance);
-        let router = Router::new(Arc::clone(&appliance));
+        let members = vec![Member::new(Arc::clone(&appliance), &[])];
+        let options =
+            WorldsOptions { most: 10, open_control: true, main_is_temporary: true, clock: None };
+        let router = Router::new(Arc::new(Worlds::new(members, options)), 0);
         let mut one = One { router, appliance, token: String::new() };
         one.token = one.login("admin", "admin").await.expect("the administrator can log in");
         made.push(one);

@@ -12,8 +12,8 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
-use crate::commit::WriterQueue;
 use crate::error::Error;
+use crate::lane::WriterQueue;
 use crate::retention::{is_older, protected, since_checkpoint};
 use crate::revision::RevisionNumber;
 use crate::shared::Shared;

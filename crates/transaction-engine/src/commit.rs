@@ -1,35 +1,29 @@
-//! The one writer: from an open transaction to an acknowledged revision.
+//! From an open transaction to an acknowledged revision.
 //!
-//! A thread of its own takes commits in the order in which they came. Those that wait together are
-//! checked one after the other, each against the one before it, written in one batch and made
+//! Commits are taken one after the other, in the order in which they came. Those that wait together
+//! are checked one after the other, each against the one before it, written in one batch and made
 //! durable by one sync. Then, and only then, they become visible, are acted upon and answered:
 //!
 //! 1. checked: [`prepare`]. A refusal hands the transaction back to its session, unchanged.
-//! 2. durable: [`RevisionLog::commit`](crate::store::RevisionLog::commit), which poisons the store
-//!    when it fails. The answer for those who ask again, and that a commit awaits its
-//!    confirmation, are in the same batch.
+//! 2. durable: [`Log::commit`](crate::log::Log::commit), which poisons the store when it fails. The
+//!    answer for those who ask again, and that a commit awaits its confirmation, are in the same
+//!    batch.
 //! 3. visible: `running` points to the new revision.
 //! 4. acted upon: [`Applier::apply`](crate::Applier::apply), which cannot fail; feeds are woken.
 //! 5. acknowledged: the session's transaction ends, its lock is released, the answer is given.
 //!
-//! A thread and not a lock, because a client that hangs up must not stop a commit half-way, and
-//! because waiting commits can share a sync only if one party collects them. Whatever else changes
-//! the store is done here too, as a task between two batches.
+//! Which thread does this is decided in [`crate::lane`]. Whatever else changes the store is done
+//! there too, as a task between two batches.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
-
-use parking_lot::Mutex;
 
 use crate::autocommit::Attempt;
 use crate::committed::{CommitOptions, Committed};
 use crate::confirmation::{Confirmation, hash};
 use crate::error::Error;
 use crate::prepare::{Prepared, prepare};
-use crate::retention::is_due;
 use crate::retry::unchanged;
 use crate::revision::{Revision, RevisionNumber, RevisionRecord, Timestamp};
 use crate::session::{Session, State};
@@ -38,12 +32,8 @@ use crate::store::failpoint::{Point, reach};
 use crate::store::{Awaiting, MetadataChange, StoreError, chain};
 use crate::transaction::OpenTransaction;
 
-/// At most so many commits share a sync, so that the first of them does not wait for ever.
-const COMMITS_PER_SYNC: usize = 64;
-
-/// Nothing wakes the writer when the clock is set, so it looks at it now and then while a commit
-/// awaits its confirmation.
-const CLOCK_POLL: Duration = Duration::from_secs(10);
+/// Undoing an unconfirmed commit is tried again after this time where it failed.
+const RETRY: Duration = Duration::from_secs(10);
 
 /// A commit that is asked for.
 pub(crate) struct Request {
@@ -100,88 +90,6 @@ enum Restaged {
     Failed,
 }
 
-enum Message {
-    Commit(Request),
-    Task(Box<dyn FnOnce(&mut Committer) + Send>),
-    Stop,
-}
-
-/// The writer thread's front.
-pub(crate) struct Writer {
-    queue: WriterQueue,
-    thread: Mutex<Option<JoinHandle<()>>>,
-    shared: Arc<Shared>,
-}
-
-/// Where work for the writer thread is put.
-#[derive(Clone)]
-pub(crate) struct WriterQueue(Sender<Message>);
-
-impl WriterQueue {
-    /// Does something on the writer's thread, between two batches, and waits for it.
-    pub(crate) fn call<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Committer) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let (answer, answered) = sync_channel(1);
-        let task = Message::Task(Box::new(move |writer| {
-            let done = contained(|| work(writer));
-            reach(Point::TaskDone);
-            // Whoever waited may be gone.
-            let _ = answer.send(done);
-        }));
-        let stopped = || Error::Store(StoreError::Poisoned);
-        self.0.send(task).map_err(|_| stopped())?;
-        answered.recv().map_err(|_| stopped())?
-    }
-}
-
-impl Writer {
-    /// `nudge` is told when there is something for the background to do.
-    pub(crate) fn start(shared: Arc<Shared>, nudge: SyncSender<()>) -> Result<Self, Error> {
-        let (queue, waiting) = channel();
-        let work = Committer { shared: Arc::clone(&shared), nudge, held: None, retry: None };
-        let thread = std::thread::Builder::new()
-            .name("boxwood-writer".to_owned())
-            .spawn(move || work.run(&waiting))
-            .map_err(|_| Error::Internal("the system gave no thread for the writer"))?;
-        Ok(Self { queue: WriterQueue(queue), thread: Mutex::new(Some(thread)), shared })
-    }
-
-    pub(crate) fn queue(&self) -> WriterQueue {
-        self.queue.clone()
-    }
-
-    pub(crate) fn call<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Committer) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        self.queue.call(work)
-    }
-
-    pub(crate) fn submit(&self, request: Request) {
-        if let Err(refused) = self.queue.0.send(Message::Commit(request))
-            && let Message::Commit(request) = refused.0
-        {
-            hand_back(&self.shared, request, Err(Error::Store(StoreError::Poisoned)));
-        }
-    }
-
-    pub(crate) fn stop(&self) {
-        // A writer that is gone already has nothing left to stop.
-        let _ = self.queue.0.send(Message::Stop);
-        if let Some(thread) = self.thread.lock().take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
 /// A commit that waits to become durable with those beside it.
 struct Ready {
     request: Request,
@@ -191,55 +99,20 @@ struct Ready {
     metadata: Vec<MetadataChange>,
 }
 
-/// The writer thread's own.
+/// Takes commits. There is one of it for each engine, used by one thread at a time.
 pub(crate) struct Committer {
     pub(crate) shared: Arc<Shared>,
-    nudge: SyncSender<()>,
-    // What came after the commits of a batch, and is done next.
-    held: Option<Message>,
     // When undoing failed: not to be tried again before this.
     retry: Option<Timestamp>,
 }
 
-// ===== the thread =====
-
 impl Committer {
-    fn run(mut self, waiting: &Receiver<Message>) {
-        loop {
-            self.expire_in_time();
-            match self.next(waiting) {
-                Ok(Message::Commit(first)) => {
-                    let requests = self.collect(first, waiting);
-                    self.commit_all(requests);
-                }
-                Ok(Message::Task(task)) => task(&mut self),
-                Err(RecvTimeoutError::Timeout) => {}
-                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-            }
-            if is_due(&self.shared) {
-                // One that is at it already looks again when it is done.
-                let _ = self.nudge.try_send(());
-            }
-        }
-        // Requests that came after the stop are refused, not forgotten.
-        let held = self.held.take().into_iter();
-        for message in held.chain(std::iter::from_fn(|| waiting.try_recv().ok())) {
-            if let Message::Commit(request) = message {
-                hand_back(&self.shared, request, Err(Error::Store(StoreError::Poisoned)));
-            }
-        }
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, retry: None }
     }
 
-    fn next(&mut self, waiting: &Receiver<Message>) -> Result<Message, RecvTimeoutError> {
-        match (self.held.take(), self.time_left()) {
-            (Some(held), _) => Ok(held),
-            (None, Some(left)) => waiting.recv_timeout(left.min(CLOCK_POLL)),
-            (None, None) => waiting.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        }
-    }
-
-    // Until an unconfirmed commit is undone; `None` where there is none, or nothing can be done.
-    fn time_left(&self) -> Option<Duration> {
+    /// Until an unconfirmed commit is undone; `None` where there is none, or nothing can be done.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
         if self.shared.log.is_poisoned() {
             return None;
         }
@@ -248,38 +121,22 @@ impl Committer {
         Some(at.since(self.shared.clock.now()))
     }
 
-    fn expire_in_time(&mut self) {
+    /// Undoes an unconfirmed commit whose time is over.
+    pub(crate) fn expire_in_time(&mut self) {
         if self.time_left() != Some(Duration::ZERO) {
             return;
         }
         if let Err(error) = contained(|| self.expire()) {
             tracing::error!(error = chain(&error), "an unconfirmed commit could not be undone");
-            self.retry = Some(self.shared.clock.now().plus(CLOCK_POLL));
+            self.retry = Some(self.shared.clock.now().plus(RETRY));
         }
-    }
-
-    // The commits that are waiting already, up to something else.
-    fn collect(&mut self, first: Request, waiting: &Receiver<Message>) -> VecDeque<Request> {
-        let mut requests = VecDeque::from([first]);
-        while requests.len() < COMMITS_PER_SYNC
-            && let Ok(message) = waiting.try_recv()
-        {
-            match message {
-                Message::Commit(request) => requests.push_back(request),
-                other => {
-                    self.held = Some(other);
-                    break;
-                }
-            }
-        }
-        requests
     }
 }
 
 // ===== commits =====
 
 impl Committer {
-    fn commit_all(&mut self, mut requests: VecDeque<Request>) {
+    pub(crate) fn commit_all(&mut self, mut requests: VecDeque<Request>) {
         while !requests.is_empty() {
             let ready = self.take_batch(&mut requests);
             if !ready.is_empty() {
@@ -442,7 +299,7 @@ impl Committer {
         metadata: Vec<MetadataChange>,
     ) -> Result<(), Error> {
         let now = self.shared.clock.now();
-        contained(|| self.shared.log.commit(records, metadata, Some(now)).map_err(Error::Store))
+        contained(|| self.shared.log.commit(records, metadata, now).map_err(Error::Store))
     }
 
     fn publish(&self, revision: Arc<Revision>, record: RevisionRecord) {
@@ -488,7 +345,7 @@ enum Checked {
 }
 
 // A fault of ours in one commit must not take the writer, and with it every later commit, away.
-fn contained<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+pub(crate) fn contained<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
     done.unwrap_or(Err(Error::Internal("a commit panicked")))
 }
@@ -510,7 +367,7 @@ fn acknowledge(shared: &Shared, request: Request, committed: Committed) {
 }
 
 // A session gets its transaction back as it was, unless it ended meanwhile.
-fn hand_back(shared: &Shared, request: Request, committed: Result<Committed, Error>) {
+pub(crate) fn hand_back(shared: &Shared, request: Request, committed: Result<Committed, Error>) {
     let Request { transaction, origin, .. } = request;
     let (session, done) = match origin {
         Origin::Session { session, done } => (session, done),

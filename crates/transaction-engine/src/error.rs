@@ -119,6 +119,9 @@ pub enum Error {
     /// The configuration asks for a message with each commit; the transaction is open and unchanged.
     #[error("a commit needs a message here")]
     MessageRequired,
+    /// The engine takes no commits any more: the world that it belongs to is gone.
+    #[error("this configuration was dropped or reset meanwhile; nothing more is committed in it")]
+    Closed,
     /// The store failed, or had failed before.
     #[error(transparent)]
     Store(#[from] StoreError),

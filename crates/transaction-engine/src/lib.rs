@@ -27,6 +27,8 @@ mod history;
 mod history_rules;
 mod hub;
 mod idempotency;
+mod lane;
+mod log;
 mod past;
 mod prepare;
 mod rebase;
@@ -46,7 +48,9 @@ pub use applier::Applier;
 pub use committed::{CommitOptions, Committed};
 pub use confirmation::{ConfirmToken, Confirmation};
 pub use edit::Edit;
-pub use engine::{Engine, FactoryGenerator, Opened, Options, Page, SecretForm, Status, View};
+pub use engine::{
+    Begin, Engine, FactoryGenerator, Fork, Opened, Options, Page, SecretForm, Status, View,
+};
 pub use error::{Error, Operation, Overlap, Refusal};
 pub use exclusive_lock::{Holder, Mode};
 pub use history_rules::{HistoryRules, MessageRule};

@@ -17,3 +17,11 @@ pub struct Revision {
     /// The commit that made it; nil for the empty tree.
     pub commit_id: Uuid,
 }
+
+impl Revision {
+    /// The revision before the first commit.
+    pub(crate) fn empty(tree: Tree) -> Self {
+        let (number, time) = (RevisionNumber::ZERO, Timestamp::from_micros(0));
+        Self { number, tree, time, commit_id: Uuid::nil() }
+    }
+}

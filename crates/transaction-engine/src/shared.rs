@@ -1,6 +1,6 @@
 //! What the verbs, the writer and the background all use. Nothing here knows any of them.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -12,17 +12,19 @@ use crate::clock::Clock;
 use crate::exclusive_lock::ExclusiveLock;
 use crate::history_rules::HistoryRules;
 use crate::hub::Hub;
+use crate::log::Log;
 use crate::past::Past;
 use crate::revision::Revision;
 use crate::secrets::Sealer;
 use crate::sequences::Sequences;
-use crate::store::RevisionLog;
 
 /// One configuration as every part of the engine sees it.
 pub(crate) struct Shared {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) running: ArcSwap<Revision>,
-    pub(crate) log: RevisionLog,
+    // Where a fork began.
+    pub(crate) origin: Option<Arc<Revision>>,
+    pub(crate) log: Log,
     pub(crate) sealer: Arc<Sealer>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) exclusive_lock: ExclusiveLock,
@@ -35,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) history: HistoryRules,
     pub(crate) past: Past,
     pub(crate) hub: Hub,
+    // Whether nothing comes any more for those who watch.
+    pub(crate) closed: AtomicBool,
     pub(crate) appliers: Vec<Arc<dyn Applier>>,
     pub(crate) sequences: Sequences,
     pub(crate) hooks: OnceLock<Arc<dyn Hooks + Send + Sync>>,

@@ -9,6 +9,7 @@
 //! cannot follow would otherwise cost everybody.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use crate::error::Error;
@@ -59,7 +60,8 @@ impl Feed {
         let head = shared.running.load().number;
         if self.after >= head {
             self.live = true;
-            return Ok(Next::Wait);
+            let is_over = shared.closed.load(Ordering::Acquire);
+            return Ok(if is_over { Next::Closed } else { Next::Wait });
         }
         if self.live && head.get() - self.after.get() > RECENT_RECORDS as u64 {
             return Ok(Next::CutOff);

@@ -104,6 +104,11 @@ impl Client {
         self.credentials("Authorization", &encoding::basic(user, password))
     }
 
+    /// The same client, in another world: each of its requests names it.
+    pub fn in_world(self, name: &str) -> Self {
+        self.credentials("Boxwood-World", name)
+    }
+
     /// A second client with the same cookies and credentials, and a connection of its own.
     pub fn fork(&self) -> Client {
         Client {

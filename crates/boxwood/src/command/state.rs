@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use catalog::Catalog;
 use config_tree::Tree;
+use transaction_engine::clock::SystemClock;
 use transaction_engine::store::{RevisionLog, StoreError};
 use transaction_engine::{Engine, RevisionNumber};
 
@@ -125,7 +126,8 @@ impl State {
 
     fn opening(&self) -> Result<Opening<'_>, CommandError> {
         let own = self.settings.appliances.first().ok_or_else(|| self.nothing())?;
-        Ok(Opening { settings: &self.settings, own, catalog: Arc::clone(&self.catalog) })
+        let (catalog, clock) = (Arc::clone(&self.catalog), Arc::new(SystemClock));
+        Ok(Opening { settings: &self.settings, own, catalog, clock })
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Settings {
     pub sps: SpsSettings,
     /// `limits.*`
     pub limits: Limits,
+    /// `worlds.*`
+    pub worlds: WorldsSettings,
     /// `login.*`
     pub login: LoginSettings,
     /// `proxies.*`
@@ -130,6 +132,13 @@ pub struct Limits {
     pub transaction_changes: usize,
     /// Requests at once on one HTTP/2 connection.
     pub http2_streams: u32,
+}
+
+/// `worlds.*`
+#[derive(Clone, Debug)]
+pub struct WorldsSettings {
+    /// Worlds in addition to `main`.
+    pub most: usize,
 }
 
 /// `login.*`
@@ -243,6 +252,7 @@ impl Settings {
                 transaction_changes: 0,
                 http2_streams: 0,
             },
+            worlds: WorldsSettings { most: 0 },
             login: LoginSettings {
                 failures: 0,
                 window: no_time,

@@ -298,6 +298,12 @@ pub static REGISTRY: &[Setting] = &[
         takes: Takes::Count { from: 1, to: 10_000, put: |s, n| s.limits.http2_streams = small(n) },
     },
     Setting {
+        name: "worlds.most",
+        default: Preset::PerMode { serve: "100", dev: "10000" },
+        about: "Maximum number of worlds in addition to main; 0 is none.",
+        takes: Takes::Count { from: 0, to: 1_000_000, put: |s, n| s.worlds.most = size(n) },
+    },
+    Setting {
         name: "login.failures",
         default: Preset::PerMode { serve: "10", dev: "0" },
         about: "Failed logins of a user from one network in login.window_seconds before others must \

@@ -60,6 +60,7 @@ fn the_defaults_are_these() {
         transactions,
         sps,
         limits,
+        worlds,
         login,
         proxies,
         tls,
@@ -101,6 +102,7 @@ fn the_defaults_are_these() {
     );
     assert_eq!(format!("{proxies:?}"), "Proxies { trusted: [], header: XForwardedFor }");
     assert_eq!((tls, tls_names), (None, Vec::new()));
+    assert_eq!(worlds.most, 100);
     assert_eq!(secrets.key_file, None);
     assert_eq!((store.cache_bytes, store.checkpoint_revisions), (67_108_864, 1000));
     assert_eq!((history.keep_revisions, history.keep_days), (10_000, 0));

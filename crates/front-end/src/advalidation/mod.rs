@@ -117,6 +117,10 @@ impl Dialect for Advalidation {
         Box::pin(own_api_caller(appliance, request))
     }
 
+    fn fork(&self, ground: Ground) -> Box<dyn Plan> {
+        plan(ground, self.settings.clone())
+    }
+
     fn how_to_log_in(&self) -> &'static str {
         "the X-API-Key header, or HTTP Basic with the administrator's name and password"
     }

@@ -88,6 +88,11 @@ impl Dialect for Appgate {
         Box::pin(std::future::ready(Ok(None)))
     }
 
+    fn fork(&self, ground: Ground) -> Box<dyn Plan> {
+        let shows = Arc::new(TreePresentation::new(ground.catalog));
+        Box::new(Self { shows, host: self.host.clone() })
+    }
+
     fn how_to_log_in(&self) -> &'static str {
         "HTTP Basic, with the administrator's name and password"
     }

@@ -111,6 +111,10 @@ impl Dialect for DsServer {
         appliance.engine.secret_reveal(administrator(), "/passwordHash")
     }
 
+    fn fork(&self, ground: Ground) -> Box<dyn Plan> {
+        plan(ground, self.settings.clone())
+    }
+
     fn how_to_log_in(&self) -> &'static str {
         "HTTP Basic, with the administrator's name and password"
     }

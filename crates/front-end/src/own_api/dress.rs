@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 use serde_json::{Map, Value, json};
 use transaction_engine::Error as EngineError;
@@ -55,6 +56,29 @@ pub(super) fn dress(refused: &Refused, at: &At<'_>, appliance: &Appliance) -> Dr
     let answer = Answer::text(status, document.to_string()).allow(allow);
     let answer = answer.header(header::CONTENT_TYPE, PROBLEM_JSON);
     Dressed { answer: headers(answer, first), kind, sentence }
+}
+
+/// Shows a refusal that no appliance has: its kind, and the sentence.
+pub(super) fn bare(
+    status: StatusCode,
+    kind: &'static str,
+    sentence: String,
+    path: &str,
+) -> Dressed {
+    let problem = Problem::named(kind).unwrap_or(Problem { kind, title: kind, remedy: "" });
+    let document = json!({
+        "type": problem.uri(),
+        "title": problem.title,
+        "status": status.as_u16(),
+        "detail": sentence,
+        "remedy": problem.remedy,
+        "instance": path,
+        "error": { "details": {}, "message": sentence, "type": kind },
+        "meta": { "href": path, "parent": parent_href(path) },
+    });
+    let answer = Answer::text(status, document.to_string()).allow(Methods::GET);
+    let answer = answer.header(header::CONTENT_TYPE, PROBLEM_JSON);
+    Dressed { answer, kind, sentence }
 }
 
 fn headers(mut answer: Answer, failure: &Failure) -> Answer {

@@ -25,6 +25,7 @@ mod sessions;
 mod transaction;
 mod transfer;
 mod watch;
+pub(crate) mod worlds;
 
 use std::sync::Arc;
 

@@ -62,6 +62,11 @@ pub(super) const PROBLEMS: &[Problem] = &[
         "Percent-encode each step of the path once, as UTF-8.",
     ),
     problem("MethodNotAllowed", "No such method here", "Use one of the methods in Allow."),
+    problem(
+        "NoSuchWorld",
+        "There is no such world",
+        "Make it with POST /boxwood/v1/worlds, or leave the header Boxwood-World out.",
+    ),
     problem("NotFound", "Nothing is there", "Check the path; GET its parent to see what there is."),
     problem(
         "PreconditionFailed",
@@ -90,6 +95,11 @@ pub(super) const PROBLEMS: &[Problem] = &[
         "End some with DELETE /boxwood/v1/sessions/ID, or wait until idle ones end.",
     ),
     problem(
+        "TooManyWorlds",
+        "As many worlds as there may be",
+        "Drop some with DELETE /boxwood/v1/worlds/W, or raise the setting `worlds.most`.",
+    ),
+    problem(
         "Unauthenticated",
         "Not logged in",
         "Log in with POST /boxwood/v1/sessions, and send the token as Authorization: Bearer.",
@@ -98,6 +108,11 @@ pub(super) const PROBLEMS: &[Problem] = &[
         "Unauthorized",
         "Not permitted",
         "Log in as a user with the right to do this, or ask an administrator.",
+    ),
+    problem(
+        "WorldGone",
+        "The world went away",
+        "Repeat the request in a world that is there; what it did is gone with the other one.",
     ),
 ];
 
@@ -192,7 +207,7 @@ fn engine_standing(error: &EngineError) -> (u16, &'static str) {
         EngineError::IdempotencyMismatch => (422, "IdempotencyMismatch"),
         EngineError::Internal(_) => (500, "InternalError"),
         EngineError::Store(StoreError::TooLarge { .. }) => (400, "SemanticError"),
-        EngineError::Store(_) => (503, "StoreUnavailable"),
+        EngineError::Closed | EngineError::Store(_) => (503, "StoreUnavailable"),
         _ => (400, "SemanticError"),
     }
 }

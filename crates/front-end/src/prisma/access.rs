@@ -92,7 +92,11 @@ pub(super) async fn actor(
         return Err(Refusal::KeyTooLong);
     }
     let key = prisma.keys.get().await?;
-    let Claims { client, tenant } = token::read(&key, token, appliance.now())?;
+    let Claims { client, tenant, incarnation } = token::read(&key, token, appliance.now())?;
+    // All worlds have one key.
+    if incarnation != prisma.incarnation {
+        return Err(Failure::CredentialsWrong.into());
+    }
     if client == appliance.process.administrator.name {
         return Ok(Actor { client, tenant, writes: true, is_administrator: true });
     }
@@ -146,7 +150,9 @@ pub(super) async fn issue(
     if !proves(appliance, request.peer.address().ip(), &credentials, tenant).await? {
         return Ok(refused("invalid_client", "client authentication failed"));
     }
-    let claims = Claims { client: credentials.user.clone(), tenant: tenant.to_owned() };
+    let incarnation = prisma.incarnation;
+    let claims =
+        Claims { client: credentials.user.clone(), tenant: tenant.to_owned(), incarnation };
     let key = prisma.keys.get().await?;
     let token = token::issue(&key, &claims, appliance.now()).ok_or(Failure::Internal)?;
     let document = json!({

@@ -203,7 +203,7 @@ fn engine(error: &EngineError) -> Shown {
             shown.details = invalid(sentences(violations));
             shown
         }
-        EngineError::Store(_) => {
+        EngineError::Closed | EngineError::Store(_) => {
             let message = "The change could not be made durable; the log of the server says more";
             of(StatusCode::SERVICE_UNAVAILABLE, "E012", message, "Operation Failed")
         }

@@ -32,6 +32,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, StatusCode, header};
 use serde_json::Value;
 use transaction_engine::Engine;
+use uuid::Uuid;
 
 use crate::answer::Answer;
 use crate::appliance::Appliance;
@@ -88,6 +89,8 @@ pub(crate) struct Prisma {
     heads: Vec<Head>,
     candidate: Arc<Engine>,
     keys: Arc<KeyStore>,
+    /// What tokens are bound to in addition to the key.
+    incarnation: Option<Uuid>,
     progress: jobs::Progress,
     shows: Arc<TreePresentation>,
 }
@@ -97,17 +100,24 @@ struct PrismaPlan {
     settings: PrismaSettings,
     catalog: Arc<Catalog>,
     heads: Vec<Head>,
-    keys: KeyStore,
+    keys: Arc<KeyStore>,
+    incarnation: Option<Uuid>,
     idle_micros: Arc<AtomicI64>,
 }
 
 /// Prepares the service.
 pub(crate) fn plan(ground: Ground, settings: PrismaSettings) -> Box<dyn Plan> {
+    let keys = Arc::new(KeyStore::new(ground.data_dir.as_deref()));
+    planned(ground, settings, keys)
+}
+
+fn planned(ground: Ground, settings: PrismaSettings, keys: Arc<KeyStore>) -> Box<dyn Plan> {
     Box::new(PrismaPlan {
         settings,
         catalog: ground.catalog,
         heads: Vec::new(),
-        keys: KeyStore::new(ground.data_dir.as_deref()),
+        keys,
+        incarnation: ground.incarnation,
         idle_micros: Arc::new(AtomicI64::new(token::LIFETIME * 1_000_000)),
     })
 }
@@ -126,7 +136,7 @@ impl Plan for PrismaPlan {
     }
 
     fn build(self: Box<Self>, engine: &Arc<Engine>, _logins: &Arc<Logins>) -> Box<dyn Dialect> {
-        let Self { settings, catalog, heads, keys, .. } = *self;
+        let Self { settings, catalog, heads, keys, incarnation, .. } = *self;
         // Whoever opens no second head writes to the running one.
         let candidate = heads.first().map_or(engine, |head| &head.engine);
         Box::new(Prisma {
@@ -134,7 +144,8 @@ impl Plan for PrismaPlan {
             candidate: Arc::clone(candidate),
             settings,
             heads,
-            keys: Arc::new(keys),
+            keys,
+            incarnation,
             progress: jobs::Progress::default(),
             shows: Arc::new(TreePresentation::new(catalog)),
         })
@@ -162,6 +173,11 @@ impl Dialect for Prisma {
         request: &'a Request,
     ) -> Waiting<'a, Result<Option<Caller>, Failure>> {
         Box::pin(self.own_api_caller(appliance, &request.head.headers))
+    }
+
+    fn fork(&self, ground: Ground) -> Box<dyn Plan> {
+        // Making another key takes seconds; tokens say to which world they belong.
+        planned(ground, self.settings.clone(), Arc::clone(&self.keys))
     }
 
     fn how_to_log_in(&self) -> &'static str {

@@ -16,6 +16,9 @@ pub(super) const LIFETIME: i64 = 900;
 /// The longest token that is looked at, in bytes.
 pub(super) const MOST_BYTES: usize = 8_192;
 
+/// The claim that says in which world a token is good.
+const INCARNATION: &str = "boxwood_world";
+
 /// What a token says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Claims {
@@ -23,14 +26,16 @@ pub(super) struct Claims {
     pub(super) client: String,
     /// For which tenant.
     pub(super) tenant: String,
+    /// In which world; `None` for the one that a restart continues.
+    pub(super) incarnation: Option<Uuid>,
 }
 
 /// Makes a token.
 pub(super) fn issue(key: &SigningKey, claims: &Claims, now: Timestamp) -> Option<String> {
     let now = now.as_micros() / 1_000_000;
-    let Claims { client, tenant } = claims;
+    let Claims { client, tenant, incarnation } = claims;
     let head = json!({ "alg": "RS256", "kid": key.id(), "typ": "JWT" });
-    let body = json!({
+    let mut body = json!({
         "aud": client,
         "exp": now + LIFETIME,
         "iat": now,
@@ -40,6 +45,9 @@ pub(super) fn issue(key: &SigningKey, claims: &Claims, now: Timestamp) -> Option
         "sub": client,
         "tsg_id": tenant,
     });
+    if let Some(incarnation) = incarnation {
+        body[INCARNATION] = json!(incarnation.to_string());
+    }
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let signed = format!("{}.{}", part(&head), part(&body));
     let signature = URL_SAFE_NO_PAD.encode(key.sign(&signed)?);
@@ -54,8 +62,9 @@ pub(super) fn read(key: &SigningKey, token: &str, now: Timestamp) -> Result<Clai
         return Err(Refusal::KeyExpired);
     }
     let text = |name: &str| body[name].as_str().map(str::to_owned);
-    let claims = text("aud").zip(text("tsg_id")).map(|(client, tenant)| Claims { client, tenant });
-    claims.ok_or(Failure::CredentialsWrong.into())
+    let (client, tenant) = text("aud").zip(text("tsg_id")).ok_or(Failure::CredentialsWrong)?;
+    let incarnation = body[INCARNATION].as_str().and_then(|text| Uuid::parse_str(text).ok());
+    Ok(Claims { client, tenant, incarnation })
 }
 
 fn signed_body(key: &SigningKey, token: &str) -> Option<Value> {
@@ -94,7 +103,8 @@ mod tests {
         let of = || std::sync::Arc::new(KeyStore::new(None));
         let key = runtime.block_on(of().get()).unwrap();
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
-        let claims = Claims { client: "me".into(), tenant: "1".into() };
+        let incarnation = Some(Uuid::new_v4());
+        let claims = Claims { client: "me".into(), tenant: "1".into(), incarnation };
         let token = issue(&key, &claims, at(1_000)).unwrap();
         assert_eq!(read(&key, &token, at(1_000 + LIFETIME - 1)).unwrap(), claims);
         let late = read(&key, &token, at(1_000 + LIFETIME));

@@ -144,7 +144,9 @@ fn engine_standing(error: &EngineError) -> (StatusCode, &'static str) {
         EngineError::IdempotencyMismatch => {
             (StatusCode::UNPROCESSABLE_ENTITY, "IdempotencyMismatch")
         }
-        EngineError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "StoreUnavailable"),
+        EngineError::Closed | EngineError::Store(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "StoreUnavailable")
+        }
         EngineError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
     }
 }

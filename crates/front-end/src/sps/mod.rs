@@ -126,6 +126,7 @@ pub(crate) fn plan(ground: Ground, settings: SpsSettings) -> Box<dyn Plan> {
         ground.secrets,
         ground.certificate,
         ground.certificate_fixed,
+        ground.certificate_current,
         Arc::clone(&idle_micros),
         idle.is_some(),
     );
@@ -222,6 +223,10 @@ impl Dialect for Sps {
             body["server"] = json!(made.key().map(Key::as_str));
             edit.node_put(certificates, body)
         }))
+    }
+
+    fn fork(&self, ground: Ground) -> Box<dyn Plan> {
+        plan(ground, self.settings.clone())
     }
 
     fn how_to_log_in(&self) -> &'static str {

@@ -8,8 +8,8 @@
 //! everything once, which would find nothing here, hardly pays for it.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwapOption, Guard};
 use config_tree::NodePath;
@@ -38,7 +38,8 @@ pub(crate) struct CachedDocument {
 
 /// The places.
 pub(crate) struct ReadCache {
-    places: Box<[Place]>,
+    // Made when a document is asked for, which not every world is.
+    places: OnceLock<Box<[Place]>>,
     hasher: RandomState,
 }
 
@@ -51,8 +52,7 @@ struct Place {
 
 impl ReadCache {
     pub(crate) fn new() -> Self {
-        let places = (0..PLACES).map(|_| Place::default()).collect();
-        Self { places, hasher: RandomState::new() }
+        Self { places: OnceLock::new(), hasher: RandomState::new() }
     }
 
     /// What was kept of a path at a revision.
@@ -79,8 +79,9 @@ impl ReadCache {
     }
 
     fn place(&self, hash: u64) -> &Place {
+        let make = || (0..PLACES).map(|_| Place::default()).collect();
         // The remainder is less than the number of places.
-        &self.places[(hash % PLACES as u64) as usize]
+        &self.places.get_or_init(make)[(hash % PLACES as u64) as usize]
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct SelfConfiguration {
     certificate: Arc<CertificateSlot>,
     /// Whether the certificate is given by files instead.
     certificate_fixed: bool,
+    /// Whether it shows at the start what the configuration says.
+    certificate_current: bool,
     idle_micros: Arc<AtomicI64>,
     /// Whether the idle time is given by a setting instead.
     idle_fixed: bool,
@@ -32,15 +34,24 @@ pub(crate) struct SelfConfiguration {
 
 impl SelfConfiguration {
     /// Follows commits into `certificate` and `idle_micros`. What a setting gives is put in by the
-    /// caller, and stays: `certificate_fixed`, `idle_fixed`.
+    /// caller, and stays: `certificate_fixed`, `idle_fixed`. With `certificate_current` the slot
+    /// shows already what the configuration says.
     pub(crate) fn new(
         secrets: Arc<dyn SecretReader + Send + Sync>,
         certificate: Arc<CertificateSlot>,
         certificate_fixed: bool,
+        certificate_current: bool,
         idle_micros: Arc<AtomicI64>,
         idle_fixed: bool,
     ) -> Self {
-        Self { secrets, certificate, certificate_fixed, idle_micros, idle_fixed }
+        Self {
+            secrets,
+            certificate,
+            certificate_fixed,
+            certificate_current,
+            idle_micros,
+            idle_fixed,
+        }
     }
 
     // The certificate and key that `management/certificates.server` refers to.
@@ -88,7 +99,9 @@ impl Applier for SelfConfiguration {
             let idle = idle_minutes(&revision.tree).saturating_mul(MINUTE);
             self.idle_micros.store(idle, Ordering::Relaxed);
         }
-        if self.certificate_fixed || !(at_start || touches(changes, paths::certificates())) {
+        let looks =
+            (at_start && !self.certificate_current) || touches(changes, paths::certificates());
+        if self.certificate_fixed || !looks {
             return;
         }
         if let Some((certificate, key)) = self.server_pair(&revision.tree)

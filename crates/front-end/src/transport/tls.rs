@@ -119,6 +119,13 @@ impl CertificateSlot {
         Ok(slot)
     }
 
+    /// Another slot with the same certificate, and sessions of its own.
+    pub(crate) fn copied(&self) -> Self {
+        let copy = Self::default();
+        copy.pair.store(self.pair.load_full());
+        copy
+    }
+
     /// Shows another certificate from the next handshake on. Open connections keep theirs; when the
     /// pair is refused, the one in the slot stays.
     pub fn set(&self, certificate_pem: &str, private_key_pem: &str) -> Result<(), TlsError> {

@@ -40,7 +40,7 @@ impl Engine {
         // Running is durable, so what is answered from it needs no sync.
         let running = self.running();
         match attempt.stage(&self.shared, &running) {
-            Some(transaction) if transaction.is_changed() => self.writer.submit(Request {
+            Some(transaction) if transaction.is_changed() => self.lane.submit(Request {
                 transaction: Box::new(transaction),
                 options,
                 origin: Origin::Autocommit { actor: actor.to_owned(), attempt },

@@ -22,7 +22,7 @@ impl Engine {
     /// [`Error::NotAwaiting`] when no commit awaits this token, or its time has passed.
     pub fn commit_confirm(&self, token: &str) -> Result<RevisionNumber, Error> {
         let token = hash(token);
-        self.writer.call(move |work| {
+        self.lane.call(move |work| {
             let awaiting = work.awaiting(token)?;
             work.change_metadata(vec![MetadataChange::Settle])?;
             tracing::info!(revision = awaiting.number.get(), "confirmed");
@@ -37,7 +37,7 @@ impl Engine {
     /// [`Error::NotAwaiting`] when no commit awaits this token, or its time has passed.
     pub fn commit_extend(&self, token: &str, by: Duration) -> Result<Timestamp, Error> {
         let token = hash(token);
-        self.writer.call(move |work| {
+        self.lane.call(move |work| {
             let awaiting = work.awaiting(token)?;
             let until = work.shared.clock.now().plus(by);
             work.change_metadata(vec![MetadataChange::Await(Awaiting { until, ..awaiting })])?;
@@ -52,7 +52,7 @@ impl Engine {
     /// [`Error::NotAwaiting`] when no commit awaits this token, or its time has passed.
     pub fn commit_cancel(&self, token: &str) -> Result<RevisionNumber, Error> {
         let token = hash(token);
-        self.writer.call(move |work| {
+        self.lane.call(move |work| {
             let awaiting = work.awaiting(token)?;
             let message =
                 format!("Cancelled before it was confirmed: revision {} undone", awaiting.number);
@@ -63,7 +63,7 @@ impl Engine {
     /// Undoes what awaits its confirmation, whether its time has passed or not; says whether there
     /// was something.
     pub(crate) fn cancel_unconfirmed(&self) -> Result<bool, Error> {
-        self.writer.call(|work| {
+        self.lane.call(|work| {
             let Some(awaiting) = work.shared.log.awaiting() else { return Ok(false) };
             let message =
                 format!("Not confirmed before an upgrade: revision {} undone", awaiting.number);
@@ -83,6 +83,6 @@ impl Engine {
     /// # Errors
     /// The store failed.
     pub fn expire_confirmation(&self) -> Result<Option<RevisionNumber>, Error> {
-        self.writer.call(Committer::expire)
+        self.lane.call(Committer::expire)
     }
 }

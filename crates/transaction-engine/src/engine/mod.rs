@@ -4,6 +4,7 @@ mod autocommit;
 mod changes;
 mod confirmation;
 mod defaults;
+mod fork;
 mod history;
 mod retention;
 mod sessions;
@@ -12,7 +13,7 @@ mod transactions;
 mod tree_build;
 mod watch;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, Guard};
@@ -25,11 +26,12 @@ use zeroize::Zeroizing;
 use crate::applier::Applier;
 use crate::background::Background;
 use crate::clock::Clock;
-use crate::commit::Writer;
 use crate::error::{Error, Operation};
 use crate::exclusive_lock::{ExclusiveLock, Mode};
 use crate::history_rules::HistoryRules;
 use crate::hub::Hub;
+use crate::lane::{Lane, Writer};
+use crate::log::Log;
 use crate::past::Past;
 use crate::revision::{Revision, RevisionNumber, Timestamp};
 use crate::secrets::Sealer;
@@ -40,6 +42,7 @@ use crate::store::failpoint::{Point, reach};
 use crate::store::{CheckpointDir, RevisionLog, Store};
 use crate::transaction::permits;
 
+pub use fork::{Begin, Fork};
 pub use history::Page;
 pub use tree_build::SecretForm;
 
@@ -74,9 +77,9 @@ pub type FactoryGenerator<'a> = dyn FnMut(&NodePath, &str) -> Option<(Key, Value
 /// One configuration with its sessions, transactions and history.
 pub struct Engine {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) writer: Writer,
-    // After the writer, which it asks for help.
-    pub(crate) background: Background,
+    pub(crate) lane: Lane,
+    // After the lane, which it asks for help. None for a fork, which has no store to look after.
+    pub(crate) background: Option<Background>,
     recovery_warnings: Vec<String>,
     identity: u64,
 }
@@ -143,7 +146,8 @@ impl Engine {
         let shared = Arc::new(Shared {
             catalog,
             running: ArcSwap::from_pointee(head),
-            log,
+            origin: None,
+            log: Log::Durable(Arc::new(log)),
             sealer,
             clock,
             exclusive_lock: ExclusiveLock::new(options.mode),
@@ -154,6 +158,7 @@ impl Engine {
             history,
             past: Past::default(),
             hub: Hub::default(),
+            closed: AtomicBool::new(false),
             appliers,
             sequences: Sequences::default(),
             hooks: OnceLock::new(),
@@ -162,9 +167,8 @@ impl Engine {
         let (nudge, nudged) = std::sync::mpsc::sync_channel(1);
         let writer = Writer::start(Arc::clone(&shared), nudge.clone())?;
         let background = Background::start(Arc::clone(&shared), writer.queue(), nudge, nudged)?;
-        let recovery_warnings = recovered.warnings;
-        let identity = ENGINES.fetch_add(1, Ordering::Relaxed);
-        let engine = Self { shared, writer, background, recovery_warnings, identity };
+        let (lane, background) = (Lane::Thread(writer), Some(background));
+        let engine = Self::assembled(shared, lane, background, recovered.warnings);
         // What was to be confirmed while nobody was there.
         reach(Point::StartRecovered);
         engine.expire_confirmation()?;
@@ -174,12 +178,25 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Stops the writer after what it has accepted, and writes a checkpoint. Open transactions
-    /// are discarded with their sessions. Further commits are refused.
+    fn assembled(
+        shared: Arc<Shared>,
+        lane: Lane,
+        background: Option<Background>,
+        recovery_warnings: Vec<String>,
+    ) -> Self {
+        let identity = ENGINES.fetch_add(1, Ordering::Relaxed);
+        Self { shared, lane, background, recovery_warnings, identity }
+    }
+
+    /// Stops taking commits after those that were accepted, and writes a checkpoint where there is
+    /// a store. Open transactions are discarded with their sessions. Further commits are refused.
     pub fn shutdown(&self) {
-        self.writer.stop();
-        self.background.stop();
+        self.lane.stop();
+        if let Some(background) = &self.background {
+            background.stop();
+        }
         // Feeds have an end now.
+        self.shared.closed.store(true, Ordering::Release);
         self.shared.hub.wake();
     }
 
@@ -232,6 +249,12 @@ impl Engine {
         self.identity
     }
 
+    /// What opens the secrets of this configuration, for what acts on it.
+    #[must_use]
+    pub fn secrets(&self) -> Arc<dyn SecretReader + Send + Sync> {
+        Arc::clone(&self.shared.sealer) as _
+    }
+
     /// The clear text of a secret of the running configuration, for what acts on it.
     #[must_use]
     pub fn secret_reveal(&self, path: &NodePath, pointer: &str) -> Option<Zeroizing<String>> {
@@ -251,6 +274,12 @@ impl Engine {
     }
 
     // ===== Condition =====
+
+    /// Whether commits outlive the process; those of a fork do not.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        self.shared.log.is_durable()
+    }
 
     /// Whether the store refuses writes since one failed.
     #[must_use]

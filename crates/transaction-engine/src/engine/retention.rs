@@ -11,7 +11,7 @@ impl Engine {
     /// # Errors
     /// The store failed, or no checkpoint could be made that covers what would go.
     pub fn history_shorten(&self) -> Result<(), Error> {
-        self.background.duties.run()
+        self.background.as_ref().map_or(Ok(()), |background| background.duties.run())
     }
 
     /// Reads everything in the store and checks it against everything else, beside commits.

@@ -27,7 +27,7 @@ impl Engine {
     pub fn tag_set(&self, author: &str, name: &str, number: RevisionNumber) -> Result<Tag, Error> {
         check_name(name)?;
         let (author, name) = (author.to_owned(), name.to_owned());
-        self.writer.call(move |work| work.tag_set(author, name, number))
+        self.lane.call(move |work| work.tag_set(author, name, number))
     }
 
     /// Takes a name away. Waits for the store, hence not for a runtime's threads.
@@ -36,7 +36,7 @@ impl Engine {
     /// [`Error::NoTag`]; the store failed.
     pub fn tag_delete(&self, name: &str) -> Result<(), Error> {
         let name = name.to_owned();
-        self.writer.call(move |work| {
+        self.lane.call(move |work| {
             if work.shared.log.tag(&name).is_none() {
                 return Err(Error::NoTag(name));
             }

@@ -157,7 +157,7 @@ impl Engine {
             Ok(transaction) => {
                 let (session, done) = (Arc::clone(session), Box::new(done));
                 let origin = Origin::Session { session, done };
-                self.writer.submit(Request { transaction, options, origin });
+                self.lane.submit(Request { transaction, options, origin });
             }
             Err(error) => done(Err(error)),
         }

@@ -85,7 +85,7 @@ impl StoreError {
         Self::Damaged { what: what.into(), remedy: remedy.to_owned() }
     }
 
-    pub(super) fn refused(what: impl Into<String>) -> Self {
+    pub(crate) fn refused(what: impl Into<String>) -> Self {
         Self::Refused { what: what.into() }
     }
 }

@@ -68,6 +68,13 @@ impl Timestamp {
         self.0
     }
 
+    /// Reads a moment as RFC 3339 has it, with an offset: `2026-11-22T00:45:00Z`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let moment: jiff::Timestamp = text.parse().ok()?;
+        Some(Self(moment.as_microsecond()))
+    }
+
     /// The moment `duration` later, or the last one there is.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
@@ -116,6 +123,23 @@ pub struct RevisionRecord {
     pub digest: TreeDigest,
 }
 
+impl RevisionRecord {
+    /// What is to be known of it without its changes.
+    #[must_use]
+    pub fn info(&self) -> RevisionInfo {
+        let Self { number, time, digest, .. } = *self;
+        RevisionInfo {
+            number,
+            time,
+            author: self.author.clone(),
+            session: self.session.clone(),
+            message: self.message.clone(),
+            changes: self.changes.len(),
+            digest,
+        }
+    }
+}
+
 /// What is to be known of a revision without its changes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RevisionInfo {
@@ -153,6 +177,16 @@ mod tests {
         assert_eq!(shown(1_700_000_000_000_001), "2023-11-14T22:13:20.000001Z");
         assert_eq!(shown(-1), "1969-12-31T23:59:59.999999Z");
         assert!(shown(i64::MAX).contains("microseconds"));
+    }
+
+    #[test]
+    fn a_moment_is_read_with_its_offset() {
+        let read = |text| Timestamp::parse(text).map(Timestamp::as_micros);
+        assert_eq!(read("1970-01-01T00:00:01Z"), Some(1_000_000));
+        assert_eq!(read("1970-01-01T01:00:00.5+01:00"), Some(500_000));
+        for bad in ["", "1970-01-01", "1970-01-01T00:00:00", "yesterday", "99999-01-01T00:00:00Z"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
     }
 
     #[test]

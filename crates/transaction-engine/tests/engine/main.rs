@@ -8,6 +8,7 @@ mod clients;
 mod confirmation;
 mod crash;
 mod fixture;
+mod forks;
 mod history;
 mod model;
 mod planning;

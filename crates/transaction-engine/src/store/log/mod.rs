@@ -12,7 +12,7 @@
 
 mod shorten;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -284,6 +284,11 @@ impl RevisionLog {
     #[must_use]
     pub fn tags(&self) -> Vec<Tag> {
         self.metadata.load().tags.values().cloned().collect()
+    }
+
+    /// The same, shared with this log until one side changes.
+    pub(crate) fn tags_shared(&self) -> Arc<BTreeMap<String, Tag>> {
+        Arc::clone(&self.metadata.load().tags)
     }
 
     /// The revision of a name.

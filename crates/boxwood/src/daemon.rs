@@ -6,7 +6,9 @@
 //! listeners drain before sessions and writer stop.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use catalog::Catalog;
 use front_end::throttle::ThrottleRules;
@@ -26,6 +28,9 @@ use crate::data_dir::{DataDir, DataDirError, Home};
 use crate::engine::{OpenError, Opened, Opening};
 use crate::settings::{Mode, Secret, Settings};
 use crate::telemetry;
+
+/// How long the end of the daemon waits for what an appliance sends to be written down.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Why the daemon did not start, or did not stop well.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +125,7 @@ struct Running {
     appliances: Vec<Arc<Appliance>>,
     keepers: Vec<Arc<Keeper>>,
     tasks: Vec<JoinHandle<()>>,
+    acting: Vec<JoinHandle<()>>,
     lines: Vec<String>,
 }
 
@@ -149,14 +155,14 @@ fn start(
     let mut keepers = Vec::new();
     let of_each = opened.into_iter().zip(&bound).zip(&names).zip(&settings.appliances);
     for (((opened, bound), name), own) in of_each {
-        let Opened { engine, blueprint, certificate, source } = opened;
+        let Opened { engine, blueprint, certificate, source, folder } = opened;
         let (engine, process) = (Arc::new(engine), Arc::clone(&process));
         let metrics = match names.len() {
             1 => Metrics::new(),
             _ => Metrics::of_appliance(name),
         };
         let appliance = Appliance::new(blueprint, engine, certificate, metrics, process);
-        let appliance = Arc::new(appliance);
+        let appliance = Arc::new(sending(settings, appliance, folder));
         lines.extend(bound.iter().map(|listener| match names.len() {
             1 => listener.to_string(),
             _ => format!("{listener} {name}"),
@@ -185,7 +191,9 @@ fn start(
     let keep_time = tokio::spawn(async move { of_worlds.keep_time().await });
     let expiries = appliances.iter().map(expire).chain([keep_time]);
     let tasks = expiries.chain(keepers.iter().map(keep_certificate)).collect();
-    Ok(Running { server, worlds, appliances, keepers, tasks, lines })
+    let act = |appliance: &Arc<Appliance>| tokio::spawn(Arc::clone(appliance.acting()).run());
+    let acting = appliances.iter().map(act).collect();
+    Ok(Running { server, worlds, appliances, keepers, tasks, acting, lines })
 }
 
 /// Opens every appliance, or none: those that were opened are closed again when one is not.
@@ -240,6 +248,13 @@ impl Running {
         tracing::info!(finished = drained.finished, cut_off = drained.cut_off, "listeners drained");
         self.tasks.iter().for_each(JoinHandle::abort);
         self.worlds.end_all();
+        for appliance in &self.appliances {
+            appliance.acting().stop().await;
+        }
+        for task in self.acting {
+            // What waits is in the queue; a server that hangs does not keep the daemon from ending.
+            drop(tokio::time::timeout(LAST_WORDS, task).await);
+        }
         self.appliances.iter().for_each(|appliance| appliance.end_sessions());
         // Waits for the writers and writes checkpoints: not for a runtime's thread.
         let appliances = self.appliances;
@@ -251,6 +266,14 @@ impl Running {
         };
         drop(tokio::task::spawn_blocking(shutdown).await);
     }
+}
+
+/// The appliance with what it sends, and where that waits. Where nothing is sent, nothing waits.
+fn sending(settings: &Settings, appliance: Appliance, folder: Option<PathBuf>) -> Appliance {
+    let disk = folder.clone().unwrap_or_else(|| PathBuf::from("/"));
+    let is_sent = settings.delivery.mode != delivery::Mode::Record;
+    let place = folder.filter(|_| is_sent).map(|folder| folder.join("delivery"));
+    appliance.sending(settings.delivery.clone(), place, disk)
 }
 
 fn sites_of(bound: Vec<BoundListener>, appliance: &Appliance, router: Router) -> Vec<Site<Router>> {

@@ -72,6 +72,8 @@ pub struct Opened {
     pub certificate: Arc<CertificateSlot>,
     /// Where that comes from; `None` where no listener shows one.
     pub source: Option<Source>,
+    /// The appliance's folder; `None` where nothing is kept.
+    pub folder: Option<PathBuf>,
 }
 
 /// Where an appliance's engines keep their revisions.
@@ -118,7 +120,7 @@ impl Opening<'_> {
         let sealer = home.key_scope().narrow(data.sealer(self.settings)?);
         let mut opened = self.open_on(Medium::Kept(home), sealer)?;
         name.keep()?;
-        let Opened { engine, blueprint, certificate: slot, source } = &mut opened;
+        let Opened { engine, blueprint, certificate: slot, source, .. } = &mut opened;
         let https = self.own.listen.iter().any(|url| url.scheme == Scheme::Https);
         // A catalog need not have a place for the server's certificate. One that the configuration
         // names and that cannot be served is not hidden by showing something else.
@@ -152,7 +154,8 @@ impl Opening<'_> {
             Some(files) => certificate::from_files(&files.certificate, &files.private_key)?,
             None => CertificateSlot::default(),
         });
-        let ground = self.ground(&sealer, &certificate, medium.folder());
+        let folder = medium.folder();
+        let ground = self.ground(&sealer, &certificate, folder.clone());
         let mut blueprint = front_end::blueprint(ground, self.own.dialect.clone())?;
         let mut heads = Vec::new();
         for name in blueprint.heads() {
@@ -177,7 +180,7 @@ impl Opening<'_> {
             Some(files) => Source::Files(files.certificate.clone(), files.private_key.clone()),
             None => Source::Configuration,
         };
-        Ok(Opened { engine, blueprint, certificate, source: Some(source) })
+        Ok(Opened { engine, blueprint, certificate, source: Some(source), folder })
     }
 
     fn ground(

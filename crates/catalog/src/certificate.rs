@@ -108,6 +108,13 @@ fn is_issued_by(certificate: &str, issuer: &str) -> Option<bool> {
     Some(certificate.issuer().as_raw() == issuer.subject().as_raw() && signed)
 }
 
+/// When a certificate in PEM stops being valid, in seconds since 1970; `None` for what cannot be
+/// read.
+#[must_use]
+pub fn certificate_end(pem: &str) -> Option<i64> {
+    parsed(pem, |certificate| certificate.validity().not_after.timestamp()).ok()
+}
+
 fn parsed<T>(pem: &str, use_it: impl FnOnce(&X509Certificate<'_>) -> T) -> Result<T, &'static str> {
     const FAULT: &str = "a certificate that can be read; this one cannot";
     let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| FAULT)?;

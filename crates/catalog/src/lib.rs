@@ -52,6 +52,7 @@ mod violations;
 mod yaml;
 
 pub use catalog::{Catalog, Mint};
+pub use certificate::certificate_end;
 pub use check::Checked;
 pub use derive::Hooks;
 pub use endpoint::{Endpoint, EndpointKind, Example, Fidelity, Operations};

@@ -10,23 +10,26 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
-use crate::configuration::{Configuration, Host, Way};
+use crate::configuration::{Configuration, Host, SyslogTransport, Way};
 use crate::event::{Event, EventKind};
 use crate::failure::Failure;
+use crate::gather::Gathering;
 use crate::health::{Figures, Watch};
 use crate::message::{Content, Message, Writer};
 use crate::outbox::{Outbox, State, Wanted};
 use crate::queue::Queue;
 use crate::settings::{Parts, Settings};
 use crate::snmp::Engine;
-use crate::{mail, snmp, syslog};
+use crate::{mail, snmp, syslog, tls};
 
 /// The number of events that may wait to become messages.
 const EVENTS: usize = 1_024;
+/// How long [`Delivery::flush`] waits at most.
+const FLUSH: Duration = Duration::from_secs(5);
 
 /// What an appliance sends.
 pub struct Delivery {
@@ -35,8 +38,9 @@ pub struct Delivery {
     pub(crate) outbox: Outbox,
     pub(crate) engine: Engine,
     pub(crate) started: Instant,
-    events: mpsc::Sender<Event>,
-    pub(crate) incoming: tokio::sync::Mutex<mpsc::Receiver<Event>>,
+    events: mpsc::Sender<Item>,
+    pub(crate) incoming: tokio::sync::Mutex<mpsc::Receiver<Item>>,
+    pub(crate) gathering: Mutex<Gathering>,
     /// Events for which there was no room.
     lost: AtomicU64,
     /// Wakes those who look for lanes to be worked on.
@@ -50,6 +54,16 @@ struct Health {
     watch: Watch,
     measured: Option<(i64, Figures)>,
     replaced: Option<Figures>,
+}
+
+/// The number of events that become messages together: one write, one sync.
+pub(crate) const AT_ONCE: usize = 64;
+
+/// What comes through the channel.
+pub(crate) enum Item {
+    Event(Event),
+    /// Is answered when everything before it has become messages.
+    Barrier(oneshot::Sender<()>),
 }
 
 /// What an attempt came to.
@@ -75,6 +89,8 @@ impl Delivery {
         }));
         let (events, incoming) = mpsc::channel(EVENTS);
         let started = Instant::now();
+        let Settings { gather, gather_after, .. } = parts.settings;
+        let gathering = Gathering::new(gather, gather_after);
         let delivery = Self {
             engine: Engine::new(queue.boots(), started, random()),
             outbox: Outbox::new(parts.settings.outbox_messages),
@@ -82,6 +98,7 @@ impl Delivery {
             started,
             events,
             incoming: tokio::sync::Mutex::new(incoming),
+            gathering: Mutex::new(gathering),
             lost: AtomicU64::new(0),
             news: Notify::new(),
             stopping: Notify::new(),
@@ -106,8 +123,23 @@ impl Delivery {
 
     /// Takes an event. Never waits; where there is no room the event is lost, and counted.
     pub fn report(&self, event: Event) {
-        if self.events.try_send(event).is_err() {
+        if self.events.try_send(Item::Event(event)).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until what was reported before has become messages. Where [`Delivery::run`] does not
+    /// run, as in a world without tasks of its own, they are written here.
+    pub async fn flush(&self) {
+        if let Ok(mut incoming) = self.incoming.try_lock() {
+            while let Some(events) = next_events(&mut incoming) {
+                self.sort_out(events).await;
+            }
+            return;
+        }
+        let (done, waits) = oneshot::channel();
+        if self.events.try_send(Item::Barrier(done)).is_ok() {
+            drop(timeout(FLUSH, waits).await);
         }
     }
 
@@ -383,8 +415,10 @@ impl Delivery {
     #[must_use]
     pub fn condition(&self) -> Value {
         let configuration = self.parts.source.configuration();
+        let mut problems = configuration.problems.clone();
+        problems.extend(unusable(&configuration));
         let problem = |(way, text): &(Way, String)| json!({"way": way.name(), "problem": text});
-        let problems: Vec<Value> = configuration.problems.iter().map(problem).collect();
+        let problems: Vec<Value> = problems.iter().map(problem).collect();
         json!({
             "mode": self.settings().mode.word(),
             "problems": problems,
@@ -463,6 +497,17 @@ fn destination(content: &Content, configuration: &Configuration) -> Option<Host>
     }
 }
 
+/// What is configured for TLS and cannot work.
+fn unusable(configuration: &Configuration) -> Vec<(Way, String)> {
+    let mail = configuration.mail.iter().filter_map(|mail| mail.starttls.as_ref());
+    let syslog = configuration.syslog.iter().filter_map(|receiver| match &receiver.transport {
+        SyslogTransport::Tls(tls) => Some(tls),
+        SyslogTransport::Udp | SyslogTransport::Tcp => None,
+    });
+    let all = mail.map(|tls| (Way::Mail, tls)).chain(syslog.map(|tls| (Way::Syslog, tls)));
+    all.filter_map(|(way, tls)| Some((way, tls::check(tls).err()?.to_string()))).collect()
+}
+
 /// How a message goes out, without secrets.
 fn envelope(content: &Content, configuration: &Configuration) -> Value {
     let server = destination(content, configuration).map(|host| host.to_string());
@@ -476,6 +521,19 @@ fn envelope(content: &Content, configuration: &Configuration) -> Value {
     };
     envelope["server"] = json!(server);
     envelope
+}
+
+/// The events that are there; barriers among them count as reached. `None`: there are none.
+fn next_events(incoming: &mut mpsc::Receiver<Item>) -> Option<Vec<Event>> {
+    let mut events = Vec::new();
+    while events.len() < AT_ONCE {
+        match incoming.try_recv() {
+            Ok(Item::Event(event)) => events.push(event),
+            Ok(Item::Barrier(done)) => done.send(()).unwrap_or_default(),
+            Err(_) => break,
+        }
+    }
+    (!events.is_empty()).then_some(events)
 }
 
 fn random() -> u64 {

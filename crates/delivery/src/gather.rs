@@ -1,5 +1,5 @@
-//! Keeps a flood of equal events from becoming a flood of mails: the first goes out at once, those
-//! that follow within a time go out together at its end.
+//! Keeps a flood of equal events from becoming a flood of mails: the first ones of a time go out at
+//! once, those that follow within it go out together at its end.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,18 +11,21 @@ use crate::event::{Event, EventKind};
 /// Events on their way to mail and traps.
 pub(crate) struct Gathering {
     time: Duration,
+    at_once: u64,
     open: BTreeMap<EventKind, Window>,
 }
 
 struct Window {
     until: Instant,
+    passed: u64,
     held: u64,
     last: Option<Event>,
 }
 
 impl Gathering {
-    pub(crate) fn new(time: Duration) -> Self {
-        Self { time, open: BTreeMap::new() }
+    /// Gathers over a time what exceeds a number of events.
+    pub(crate) fn new(time: Duration, at_once: u64) -> Self {
+        Self { time, at_once, open: BTreeMap::new() }
     }
 
     /// The event itself where it goes out at once.
@@ -30,18 +33,15 @@ impl Gathering {
         if self.time.is_zero() || !is_gathered(event.kind) {
             return Some(event);
         }
-        match self.open.get_mut(&event.kind) {
-            Some(window) => {
-                window.held += 1;
-                window.last = Some(event);
-                None
-            }
-            None => {
-                let window = Window { until: now + self.time, held: 0, last: None };
-                self.open.insert(event.kind, window);
-                Some(event)
-            }
+        let fresh = || Window { until: now + self.time, passed: 0, held: 0, last: None };
+        let window = self.open.entry(event.kind).or_insert_with(fresh);
+        if window.held == 0 && window.passed < self.at_once {
+            window.passed += 1;
+            return Some(event);
         }
+        window.held += 1;
+        window.last = Some(event);
+        None
     }
 
     /// When something may be due.
@@ -59,7 +59,8 @@ impl Gathering {
             }
             let Some(last) = window.last.take() else { return false };
             out.push(together(last, window.held));
-            window.held = 0;
+            // What went out together counts as all that may go at once.
+            (window.held, window.passed) = (0, u64::MAX);
             window.until += time;
             true
         });
@@ -90,7 +91,7 @@ mod tests {
     #[test]
     fn the_first_goes_at_once_and_the_others_together() {
         let minute = Duration::from_secs(60);
-        let mut gathering = Gathering::new(minute);
+        let mut gathering = Gathering::new(minute, 1);
         let commit = |n: u32| Event::new(0, EventKind::Commit, format!("Revision {n}"));
         let start = Instant::now();
         assert!(gathering.take(commit(1), start).is_some());

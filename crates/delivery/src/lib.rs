@@ -41,4 +41,3 @@ pub use failure::Failure;
 pub use health::{Figures, MachineProbe, Probe};
 pub use outbox::{State, Wanted};
 pub use settings::{Clock, Parts, Settings};
-pub use tls::check as check_tls;

@@ -9,16 +9,12 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::configuration::Way;
-use crate::delivery::Delivery;
+use crate::delivery::{AT_ONCE, Delivery, Item};
 use crate::dial::Mode;
 use crate::event::Event;
-use crate::gather::Gathering;
 
 /// The longest wait between two attempts.
 const LONGEST: Duration = Duration::from_secs(3_600);
-/// The number of events that become messages together: one write, one sync.
-const AT_ONCE: usize = 64;
-
 /// The ways by which single events go, and those by which gathered ones go.
 const EVERY: &[Way] = &[Way::Syslog];
 const GATHERED: &[Way] = &[Way::Mail, Way::Trap];
@@ -27,22 +23,18 @@ impl Delivery {
     /// Works until [`Delivery::stop`]; then writes what is left into the queue.
     pub async fn run(self: Arc<Self>) {
         let mut incoming = self.incoming.lock().await;
-        let mut gathering = Gathering::new(self.settings().gather);
         let mut lanes = Lanes::default();
         let every = self.settings().health_every;
         let mut ticks = interval(if every.is_zero() { LONGEST } else { every });
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         lanes.begin(&self);
         loop {
-            let due = gathering.due().unwrap_or_else(|| Instant::now() + LONGEST);
+            let due = self.gathering.lock().due().unwrap_or_else(|| Instant::now() + LONGEST);
             tokio::select! {
                 () = self.stopping.notified() => break,
-                Some(first) = incoming.recv() => {
-                    let events = together(first, &mut incoming);
-                    self.sort_out(events, &mut gathering).await;
-                }
+                Some(first) = incoming.recv() => self.take_in(first, &mut incoming).await,
                 () = sleep_until(due) => {
-                    let ripe = gathering.ripe(Some(Instant::now()));
+                    let ripe = self.gathering.lock().ripe(Some(Instant::now()));
                     self.send_gathered(ripe).await;
                 }
                 _ = ticks.tick(), if !every.is_zero() => self.measure().await,
@@ -55,11 +47,11 @@ impl Delivery {
                 }
             }
         }
-        if let Ok(first) = incoming.try_recv() {
-            let events = together(first, &mut incoming);
-            self.sort_out(events, &mut gathering).await;
+        while let Ok(item) = incoming.try_recv() {
+            self.take_in(item, &mut incoming).await;
         }
-        self.send_gathered(gathering.ripe(None)).await;
+        let held = self.gathering.lock().ripe(None);
+        self.send_gathered(held).await;
     }
 
     /// Ends [`Delivery::run`].
@@ -67,14 +59,35 @@ impl Delivery {
         self.stopping.notify_one();
     }
 
-    async fn sort_out(&self, events: Vec<Event>, gathering: &mut Gathering) {
+    /// Takes in an item and what came after it: one write, one sync.
+    async fn take_in(&self, first: Item, incoming: &mut mpsc::Receiver<Item>) {
+        let (mut events, mut barriers) = (Vec::new(), Vec::new());
+        let mut next = Some(first);
+        while let Some(item) = next {
+            match item {
+                Item::Event(event) => events.push(event),
+                Item::Barrier(done) => barriers.push(done),
+            }
+            next = if events.len() < AT_ONCE { incoming.try_recv().ok() } else { None };
+        }
+        self.sort_out(events).await;
+        barriers.into_iter().for_each(|done| done.send(()).unwrap_or_default());
+    }
+
+    /// Writes the messages of events, but for what is held back.
+    pub(crate) async fn sort_out(&self, events: Vec<Event>) {
         let now = Instant::now();
         let mut sorted: Vec<(Event, &[Way])> = Vec::new();
-        for event in events {
-            sorted.push((event.clone(), EVERY));
-            sorted.extend(gathering.take(event, now).map(|event| (event, GATHERED)));
+        {
+            let mut gathering = self.gathering.lock();
+            for event in events {
+                sorted.push((event.clone(), EVERY));
+                sorted.extend(gathering.take(event, now).map(|event| (event, GATHERED)));
+            }
         }
-        self.dispatch(&sorted).await;
+        if !sorted.is_empty() {
+            self.dispatch(&sorted).await;
+        }
     }
 
     async fn send_gathered(&self, events: Vec<Event>) {
@@ -103,15 +116,6 @@ impl Delivery {
         let factor = 2u32.saturating_pow(failures.min(20));
         self.settings().retry.saturating_mul(factor).min(LONGEST)
     }
-}
-
-fn together(first: Event, incoming: &mut mpsc::Receiver<Event>) -> Vec<Event> {
-    let mut events = vec![first];
-    while events.len() < AT_ONCE {
-        let Ok(event) = incoming.try_recv() else { break };
-        events.push(event);
-    }
-    events
 }
 
 /// The lanes that are worked on, a task each; they end with the value.

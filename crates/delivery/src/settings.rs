@@ -27,8 +27,10 @@ pub struct Settings {
     pub timeout: Duration,
     /// How many messages the outbox keeps.
     pub outbox_messages: usize,
-    /// The time within which equal events are gathered to one mail and one trap.
+    /// The time over which equal events are gathered to one mail and one trap; zero is never.
     pub gather: Duration,
+    /// The number of equal events in that time that go out one by one before.
+    pub gather_after: u64,
     /// How often health is measured; zero is never.
     pub health_every: Duration,
 }
@@ -44,7 +46,8 @@ impl Default for Settings {
             retry: Duration::from_secs(30),
             timeout: Duration::from_secs(30),
             outbox_messages: 1_000,
-            gather: Duration::ZERO,
+            gather: Duration::from_secs(60),
+            gather_after: 100,
             health_every: Duration::ZERO,
         }
     }

@@ -36,11 +36,8 @@ pub(crate) async fn encrypt(
     })
 }
 
-/// Whether these rules can work, for a configuration that is about to be committed.
-///
-/// # Errors
-/// What is wrong with them.
-pub fn check(tls: &Tls) -> Result<(), Failure> {
+/// Whether these rules can work, as far as that can be known without the other side.
+pub(crate) fn check(tls: &Tls) -> Result<(), Failure> {
     config(tls).map(drop)
 }
 

@@ -4,6 +4,7 @@
 //! than that, is in [`Process`].
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use transaction_engine::clock::Clock;
 use transaction_engine::{Begin, Engine, Error as EngineError, Fork, Timestamp, chain};
 
+use crate::acting::Acting;
 use crate::caller::Account;
 use crate::client_address::Proxies;
 use crate::credentials::Credentials;
@@ -86,6 +88,7 @@ pub struct Appliance {
     pub(crate) process: Arc<Process>,
     pub(crate) dialect: Box<dyn Dialect>,
     fixed: Fixed,
+    pub(crate) acting: Arc<Acting>,
     certificate: Arc<CertificateSlot>,
     gate: LoginGate,
     remembered: Remembered,
@@ -109,6 +112,9 @@ impl Appliance {
         let _ = idle.compare_exchange(0, OWN_IDLE_MICROS, Ordering::Relaxed, Ordering::Relaxed);
         let logins = Arc::new(Logins::new(Arc::clone(&engine), limits, idle));
         let dialect = plan.build(&engine, &logins);
+        // What it sends is written down and goes nowhere, until settings say otherwise.
+        let (settings, root) = (delivery::Settings::default(), PathBuf::from("/"));
+        let acting = Arc::new(Acting::new(&engine, dialect.acts(), settings, None, root));
         Self {
             name: engine.catalog().name().into(),
             gate: LoginGate::new(throttle),
@@ -118,9 +124,30 @@ impl Appliance {
             process,
             dialect,
             fixed,
+            acting,
             certificate,
             remembered: Remembered::default(),
         }
+    }
+
+    /// Sends what it has to send as these settings say. `place` is where messages wait, and `None`
+    /// is memory; the disk of `disk` is that whose health is measured.
+    #[must_use]
+    pub fn sending(
+        mut self,
+        settings: delivery::Settings,
+        place: Option<PathBuf>,
+        disk: PathBuf,
+    ) -> Self {
+        let acts = self.dialect.acts();
+        self.acting = Arc::new(Acting::new(&self.engine, acts, settings, place, disk));
+        self
+    }
+
+    /// What it does by itself.
+    #[must_use]
+    pub fn acting(&self) -> &Arc<Acting> {
+        &self.acting
     }
 
     /// The name of the appliance.
@@ -280,8 +307,9 @@ impl Appliance {
             true => fits.then(Account::administrator),
             false => find(credentials),
         };
-        attempt.end(account.is_some());
+        let blocked = attempt.end(account.is_some());
         if account.is_none() {
+            self.acting.login_refused(address, blocked);
             tracing::warn!(appliance = &*self.name, %address, "login refused");
         }
         Ok(account)

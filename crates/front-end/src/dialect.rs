@@ -20,6 +20,7 @@ use transaction_engine::{Applier, Edit, Engine, Error, MessageRule};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::acting::Acts;
 use crate::appliance::Appliance;
 use crate::caller::{Account, Caller};
 use crate::credentials::Credentials;
@@ -79,6 +80,11 @@ pub(crate) trait Dialect: Send + Sync {
     /// The collection in which further clients of the API are kept, where there is one: the name of
     /// a client is its key.
     fn clients(&self) -> Option<&NodePath> {
+        None
+    }
+
+    /// What the configuration says of mail, traps, syslog and health, where it says something.
+    fn acts(&self) -> Option<Arc<dyn Acts>> {
         None
     }
 

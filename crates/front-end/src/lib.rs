@@ -9,6 +9,7 @@
 //! imports a dialect. What is deliberately absent: no handler touches the store, checks a schema or
 //! decides whether a transaction may be opened.
 
+mod acting;
 mod advalidation;
 mod answer;
 mod appgate;
@@ -52,6 +53,7 @@ pub mod transfer;
 pub mod transport;
 mod world;
 
+pub use acting::Acting;
 pub use advalidation::AdvalidationSettings;
 pub use appliance::{Administrator, Appliance, Process, ProcessOptions};
 pub use client_address::{Proxies, ProxyHeader};

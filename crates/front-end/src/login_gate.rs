@@ -37,6 +37,7 @@ pub(crate) struct Attempt<'a> {
     gate: &'a LoginGate,
     counters: Counters,
     result: Option<bool>,
+    settled: bool,
 }
 
 impl LoginGate {
@@ -60,7 +61,9 @@ impl LoginGate {
             ended.as_mut().enable();
             let begun = self.throttle.lock().begin(&counters, self.now());
             match begun {
-                Ok(()) => return Ok(Attempt { gate: self, counters, result: None }),
+                Ok(()) => {
+                    return Ok(Attempt { gate: self, counters, result: None, settled: false });
+                }
                 Err(Refused::Blocked(blocked)) => return Err(blocked),
                 Err(Refused::Wait) => ended.await,
             }
@@ -79,20 +82,31 @@ impl Attempt<'_> {
         Lane { id, known: self.gate.known.lock().pairs.contains(&id) }
     }
 
-    /// Ends the login with its result.
-    pub(crate) fn end(mut self, success: bool) {
+    /// Ends the login with its result. Whether it was the one too many, after which its network
+    /// and user have to wait.
+    pub(crate) fn end(mut self, success: bool) -> bool {
         self.result = Some(success);
         if success {
             self.gate.known.lock().remember(self.counters.pair);
         }
+        self.settle()
+    }
+
+    /// Gives the result to the throttle, once.
+    fn settle(&mut self) -> bool {
+        let Self { gate, counters, result, settled } = self;
+        if std::mem::replace(settled, true) {
+            return false;
+        }
+        let blocked = gate.throttle.lock().end(counters, gate.now(), *result);
+        gate.ended.notify_waiters();
+        blocked
     }
 }
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        let Self { gate, counters, result } = self;
-        gate.throttle.lock().end(counters, gate.now(), *result);
-        gate.ended.notify_waiters();
+        self.settle();
     }
 }
 

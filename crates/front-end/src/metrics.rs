@@ -11,10 +11,11 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use delivery::{Delivery, Way};
 use hyper::http::{self, StatusCode};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -64,6 +65,9 @@ struct Inner {
     store_poisoned: Gauge,
     sessions: Gauge,
     certificate_expires: Gauge,
+    messages: Family<MessageLabels, Counter>,
+    messages_waiting: Gauge,
+    health: Family<FigureLabel, Gauge<f64, AtomicU64>>,
 }
 
 /// Why a connection was turned away before its first request.
@@ -169,6 +173,13 @@ impl Metrics {
         let help = "Lines dropped because standard error did not take them, of the whole process";
         registry.register("log_lines_dropped", help, log_lines_dropped().clone());
         registry.register("sessions", "Sessions that are logged in", Gauge::clone(&sessions));
+        let (messages, messages_waiting, health) = Default::default();
+        let help = "Mails, traps and syslog lines, by way and outcome";
+        registry.register("messages", help, Family::clone(&messages));
+        let help = "Messages that wait to be sent";
+        registry.register("messages_waiting", help, Gauge::clone(&messages_waiting));
+        let help = "What was last measured of the machine, by figure";
+        registry.register("health", help, Family::clone(&health));
 
         Self(Arc::new(Inner {
             registry,
@@ -184,6 +195,9 @@ impl Metrics {
             store_poisoned,
             sessions,
             certificate_expires,
+            messages,
+            messages_waiting,
+            health,
         }))
     }
 
@@ -245,6 +259,23 @@ impl Metrics {
     /// Sets the number of sessions.
     pub fn set_sessions(&self, count: usize) {
         self.0.sessions.set(signed(count));
+    }
+
+    /// Takes over what a delivery has counted and measured.
+    pub fn set_delivery(&self, delivery: &Delivery) {
+        for way in Way::ALL {
+            for (outcome, count) in delivery.counts(way) {
+                let labels = MessageLabels { way: way.name(), outcome };
+                let counter = self.0.messages.get_or_create(&labels);
+                counter.inner().store(count, Ordering::Relaxed);
+            }
+        }
+        self.0.messages_waiting.set(signed(delivery.waiting()));
+        for (figure, value) in delivery.figures().iter().flat_map(|(_, figures)| figures.named()) {
+            if let Some(value) = value {
+                self.0.health.get_or_create(&FigureLabel { figure }).set(value);
+            }
+        }
     }
 
     /// All metrics in the OpenMetrics text format.
@@ -351,6 +382,17 @@ struct ReasonLabel {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct MessageLabels {
+    way: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FigureLabel {
+    figure: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

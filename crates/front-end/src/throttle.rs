@@ -197,11 +197,12 @@ impl Throttle {
     }
 
     /// Ends an attempt that [`begin`](Self::begin) allowed. `None`: it came to nothing, and does
-    /// not count.
-    pub(crate) fn end(&mut self, counters: &Counters, now: i64, success: Option<bool>) {
+    /// not count. Whether one of its counters has had its first failure too many.
+    pub(crate) fn end(&mut self, counters: &Counters, now: i64, success: Option<bool>) -> bool {
         if self.rules.failures == 0 {
-            return;
+            return false;
         }
+        let mut begins_to_block = false;
         for (key, factor) in counters.all() {
             let rules = self.rules;
             let record = self.record(key);
@@ -213,7 +214,10 @@ impl Throttle {
                     record.failures.clear();
                     (record.excess, record.until) = (0, 0);
                 }
-                Some(false) => record.fail(&rules, rules.failures.saturating_mul(factor), now),
+                Some(false) => {
+                    record.fail(&rules, rules.failures.saturating_mul(factor), now);
+                    begins_to_block |= record.excess == 1;
+                }
                 Some(true) | None => {}
             }
             if record.is_empty() {
@@ -221,6 +225,7 @@ impl Throttle {
             }
         }
         self.make_room();
+        begins_to_block
     }
 
     // The record of a key, the youngest one from now on.

@@ -48,6 +48,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// `history.*`
     pub history: HistorySettings,
+    /// `delivery.*`
+    pub delivery: delivery::Settings,
     /// The administrator's password, if it was given; always there in [`Mode::Dev`].
     pub admin_password: Option<Secret>,
     /// The key that seals secrets, if it was given; it goes before [`SecretsSettings::key_file`].
@@ -267,6 +269,7 @@ impl Settings {
             secrets: SecretsSettings { key_file: None },
             store: StoreSettings { cache_bytes: 0, checkpoint_revisions: 0 },
             history: HistorySettings { keep_revisions: 0, keep_days: 0, idempotency: no_time },
+            delivery: delivery::Settings::default(),
             admin_password: None,
             secret_key: None,
             names: Vec::new(),

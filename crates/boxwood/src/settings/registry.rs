@@ -438,6 +438,87 @@ pub static REGISTRY: &[Setting] = &[
             put: |s, t| s.history.idempotency = t,
         },
     },
+    Setting {
+        name: "delivery.mode",
+        default: Preset::Same("record"),
+        about: "Whether mails, traps and syslog lines are kept in the outbox only, sent to loopback \
+                addresses only, or sent.",
+        takes: Takes::Word {
+            words: || words(delivery::Mode::WORDS),
+            put: |s, word| choose(delivery::Mode::WORDS, word, &mut s.delivery.mode),
+        },
+    },
+    Setting {
+        name: "delivery.smtp_port",
+        default: Preset::Same("25"),
+        about: "The port of mail servers.",
+        takes: Takes::Count { from: 1, to: 65_535, put: |s, n| s.delivery.smtp_port = port(n) },
+    },
+    Setting {
+        name: "delivery.trap_port",
+        default: Preset::Same("162"),
+        about: "The port of the servers that SNMP traps are sent to.",
+        takes: Takes::Count { from: 1, to: 65_535, put: |s, n| s.delivery.trap_port = port(n) },
+    },
+    Setting {
+        name: "delivery.queue_messages",
+        default: Preset::Same("10000"),
+        about: "Maximum number of messages that wait to be sent.",
+        takes: Takes::Count {
+            from: 1,
+            to: 1_000_000,
+            put: |s, n| s.delivery.queue_messages = size(n),
+        },
+    },
+    Setting {
+        name: "delivery.max_age_seconds",
+        default: Preset::Same("172800"),
+        about: "Age at which a message is given up after a failed attempt, in seconds.",
+        takes: Takes::Seconds { from: 0.0, to: 31_536_000.0, put: |s, t| s.delivery.max_age = t },
+    },
+    Setting {
+        name: "delivery.retry_seconds",
+        default: Preset::Same("30"),
+        about: "Wait after a first failed attempt, in seconds; it doubles up to an hour.",
+        takes: Takes::Seconds { from: 0.01, to: 3600.0, put: |s, t| s.delivery.retry = t },
+    },
+    Setting {
+        name: "delivery.attempt_seconds",
+        default: Preset::Same("30"),
+        about: "Time allowed for one attempt to send a message, in seconds.",
+        takes: Takes::Seconds { from: 0.05, to: 3600.0, put: |s, t| s.delivery.timeout = t },
+    },
+    Setting {
+        name: "delivery.outbox_messages",
+        default: Preset::Same("1000"),
+        about: "Number of messages that the outbox keeps in memory for a reader.",
+        takes: Takes::Count {
+            from: 1,
+            to: 100_000,
+            put: |s, n| s.delivery.outbox_messages = size(n),
+        },
+    },
+    Setting {
+        name: "delivery.gather_seconds",
+        default: Preset::Same("60"),
+        about: "Time over which equal events are gathered to one mail and one trap, in seconds; 0 \
+                never gathers.",
+        takes: Takes::Seconds { from: 0.0, to: 86_400.0, put: |s, t| s.delivery.gather = t },
+    },
+    Setting {
+        name: "delivery.gather_after",
+        default: Preset::PerMode { serve: "5", dev: "100" },
+        about: "Number of equal events within delivery.gather_seconds that are sent one by one \
+                before.",
+        takes: Takes::Count { from: 0, to: 1_000_000, put: |s, n| s.delivery.gather_after = n },
+    },
+    Setting {
+        name: "delivery.health_seconds",
+        default: Preset::Same("10"),
+        about: "Time between two measurements of load, memory, swap and disk, in seconds; 0 never \
+                measures.",
+        takes: Takes::Seconds { from: 0.0, to: 86_400.0, put: |s, t| s.delivery.health_every = t },
+    },
 ];
 
 /// The settings that have a flag of their own, and the flag.
@@ -551,6 +632,10 @@ fn networks(texts: &[&str]) -> Result<Vec<IpNet>, String> {
 
 pub(super) fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn port(number: u64) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
 }
 
 pub(super) fn small(number: u64) -> u32 {

@@ -68,6 +68,7 @@ fn the_defaults_are_these() {
         secrets,
         store,
         history,
+        delivery,
         admin_password,
         secret_key,
         names: _,
@@ -107,6 +108,12 @@ fn the_defaults_are_these() {
     assert_eq!((store.cache_bytes, store.checkpoint_revisions), (67_108_864, 1000));
     assert_eq!((history.keep_revisions, history.keep_days), (10_000, 0));
     assert_eq!(history.idempotency, Duration::from_secs(86_400));
+    assert_eq!(
+        format!("{delivery:?}"),
+        "Settings { mode: Record, smtp_port: 25, trap_port: 162, queue_messages: 10000, \
+         max_age: 172800s, retry: 30s, timeout: 30s, outbox_messages: 1000, gather: 60s, \
+         gather_after: 5, health_every: 10s }"
+    );
     assert!(admin_password.is_none() && secret_key.is_none());
     assert!(!shown.contains("unset"), "{shown}");
 }

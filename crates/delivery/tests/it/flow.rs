@@ -129,8 +129,12 @@ async fn a_kill_before_the_acknowledgement_sends_the_message_again_and_whole() {
 #[tokio::test]
 async fn what_is_held_back_is_queued_when_the_daemon_stops() {
     let place = tempfile::tempdir().unwrap();
-    let settings_at =
-        |port| Settings { smtp_port: port, gather: Duration::from_secs(3_600), ..settings() };
+    let settings_at = |port| Settings {
+        smtp_port: port,
+        gather: Duration::from_secs(3_600),
+        gather_after: 1,
+        ..settings()
+    };
     let site = start_in(Some(place.path()), settings_at(free_port()), with(mail()));
     for n in 1..=4 {
         site.report(&format!("Revision {n}"));

@@ -113,7 +113,8 @@ async fn ready(call: Call<'_>) -> Result<Answer, Refused> {
 }
 
 async fn metrics(call: Call<'_>) -> Result<Answer, Refused> {
-    let Appliance { metrics, engine, logins, .. } = call.appliance;
+    let Appliance { metrics, engine, logins, acting, .. } = call.appliance;
+    metrics.set_delivery(&acting.delivery);
     metrics.set_sessions(logins.count());
     metrics.set_transactions_open(logins.transactions_open());
     metrics.set_running_revision(engine.running_number().get());

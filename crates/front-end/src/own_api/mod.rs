@@ -4,6 +4,7 @@
 //! [`route`]; who asks; what they may; the method; the body; the verb.
 
 mod about;
+mod acting;
 mod blame;
 mod call;
 mod changes;

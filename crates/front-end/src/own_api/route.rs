@@ -7,7 +7,7 @@ use transaction_engine::RevisionNumber;
 
 use super::call::{Call, Refused};
 use super::{
-    about, blame, clients, edits, heads, history, nodes, references, sessions, transaction,
+    about, acting, blame, clients, edits, heads, history, nodes, references, sessions, transaction,
     transfer, watch,
 };
 use crate::answer::Answer;
@@ -30,6 +30,7 @@ const TABLES: &[&[Operation]] = &[
     heads::OPERATIONS,
     clients::OPERATIONS,
     transfer::OPERATIONS,
+    acting::OPERATIONS,
 ];
 
 /// What stands before every path.

@@ -517,7 +517,68 @@ fn others() -> Vec<(&'static str, Value)> {
         ("HeadChanges", object(json!({ "changes": list("Change"), "meta": of("Meta") }))),
         ("Client", client),
         ("Clients", listing("Client")),
+        ("Outbox", outbox()),
+        ("Figures", some(&figures())),
+        ("HealthFigures", health_figures()),
+        ("TestBy", request(&json!({ "settings": { "enum": ["committed", "staged"] } }), &[])),
+        ("Tested", tested()),
         ("Export", json!({ "type": "object", "description": "A document of an export." })),
         ("Imported", json!({ "type": "object", "description": "What has changed, or would." })),
     ]
+}
+
+fn outbox() -> Value {
+    let message = json!({
+        "type": "object",
+        "description": "A message as it goes out, and what became of it.",
+    });
+    object(json!({
+        "messages": { "type": "array", "items": message },
+        "mode": { "enum": ["record", "loopback", "send"] },
+        "problems": { "type": "array", "items": { "type": "object" } },
+        "queue": object(json!({
+            "limit": number("How many messages may wait."),
+            "waiting": number("How many wait."),
+        })),
+        "ways": { "type": "object", "description": "Which ways are configured." },
+        "meta": of("Meta"),
+    }))
+}
+
+fn figures() -> Value {
+    let figure = json!({ "type": ["number", "null"] });
+    let names = [
+        "cpu_percent",
+        "disk_percent",
+        "load1",
+        "load15",
+        "load5",
+        "memory_percent",
+        "swap_percent",
+    ];
+    names.into_iter().map(|name| (name.to_owned(), figure.clone())).collect::<Map<_, _>>().into()
+}
+
+fn health_figures() -> Value {
+    let nothing = json!({ "type": "null" });
+    let maybe = json!({ "anyOf": [of("Figures"), nothing] });
+    object(json!({
+        "above_limit": { "type": "array", "items": { "type": "string" } },
+        "figures": maybe,
+        "limits": some(&figures()),
+        "measured": maybe_text("When it was measured."),
+        "replaced": maybe,
+        "meta": of("Meta"),
+    }))
+}
+
+fn tested() -> Value {
+    object(json!({
+        "configured": truth("Whether there is somebody to send to."),
+        "problems": { "type": "array", "items": { "type": "string" } },
+        "results": { "type": "array", "items": { "type": "object" } },
+        "settings": { "enum": ["committed", "staged"] },
+        "way": { "enum": ["mail", "trap", "syslog"] },
+        "meta": of("Meta"),
+    }))
 }

@@ -8,6 +8,7 @@
 //! `/api`, of cookies or of status codes.
 
 mod accounts;
+mod acting;
 pub(crate) mod address;
 mod authentication;
 mod configuration;
@@ -33,6 +34,7 @@ use hyper::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 use transaction_engine::{Applier, Engine, Idempotency, MessageRule};
 
+use crate::acting::Acts;
 use crate::answer::Answer;
 use crate::appliance::Appliance;
 use crate::caller::{Access, Account, Caller};
@@ -48,6 +50,7 @@ use crate::session::{Login, Logins};
 use crate::transport::{Peer, Request, RequestBody, SelfSigned, TlsError};
 
 use accounts::Accounts;
+use acting::SpsActing;
 use factory::FactoryGenerator;
 use read_cache::ReadCache;
 use route::{Route, RouteError};
@@ -78,6 +81,7 @@ pub(crate) struct Sps {
     cache: ReadCache,
     shared: SharedDocuments,
     shows: Arc<SpsPresentation>,
+    acting: Arc<SpsActing>,
 }
 
 /// How the appliance shows nodes: below `/api/configuration`, references with their links.
@@ -116,12 +120,14 @@ struct SpsPlan {
     self_configuration: Arc<SelfConfiguration>,
     idle_micros: Arc<AtomicI64>,
     factory: FactoryGenerator,
+    acting: Arc<SpsActing>,
 }
 
 /// Prepares an appliance.
 pub(crate) fn plan(ground: Ground, settings: SpsSettings) -> Box<dyn Plan> {
     let idle = ground.idle.map(|idle| i64::try_from(idle.as_micros()).unwrap_or(i64::MAX));
     let idle_micros = Arc::new(AtomicI64::new(idle.unwrap_or(0)));
+    let acting = Arc::new(SpsActing::new(Arc::clone(&ground.secrets)));
     let self_configuration = SelfConfiguration::new(
         ground.secrets,
         ground.certificate,
@@ -137,12 +143,17 @@ pub(crate) fn plan(ground: Ground, settings: SpsSettings) -> Box<dyn Plan> {
         self_configuration: Arc::new(self_configuration),
         idle_micros,
         factory: FactoryGenerator::new(ground.hosts, ground.clock.now()),
+        acting,
     })
 }
 
 impl Plan for SpsPlan {
     fn appliers(&self) -> Vec<Arc<dyn Applier>> {
-        vec![Arc::clone(&self.self_configuration) as _, Arc::clone(&self.accounts) as _]
+        vec![
+            Arc::clone(&self.self_configuration) as _,
+            Arc::clone(&self.accounts) as _,
+            Arc::clone(&self.acting) as _,
+        ]
     }
 
     fn message_rule(&self) -> Option<MessageRule> {
@@ -166,11 +177,11 @@ impl Plan for SpsPlan {
     }
 
     fn build(self: Box<Self>, _engine: &Arc<Engine>, logins: &Arc<Logins>) -> Box<dyn Dialect> {
-        let Self { settings, catalog, accounts, .. } = *self;
+        let Self { settings, catalog, accounts, acting, .. } = *self;
         accounts.watch_over(logins);
         let shows = Arc::new(SpsPresentation { catalog: Arc::clone(&catalog) });
         let (cache, shared) = (ReadCache::new(), SharedDocuments::default());
-        Box::new(Sps { settings, catalog, cache, shared, shows })
+        Box::new(Sps { settings, catalog, cache, shared, shows, acting })
     }
 }
 
@@ -181,6 +192,10 @@ fn message_required(tree: &Tree) -> bool {
 }
 
 impl Dialect for Sps {
+    fn acts(&self) -> Option<Arc<dyn Acts>> {
+        Some(Arc::clone(&self.acting) as _)
+    }
+
     fn answer_at_once(&self, appliance: &Appliance, head: &Parts) -> Option<Outcome> {
         configuration::node_get_again(self, appliance, head)
     }

@@ -38,6 +38,36 @@ pub(crate) fn naming() -> &'static NodePath {
     node_path!("/network/naming")
 }
 
+/// How mail is sent.
+pub(crate) fn email() -> &'static NodePath {
+    node_path!("/management/email")
+}
+
+/// How traps are sent.
+pub(crate) fn trap() -> &'static NodePath {
+    node_path!("/management/snmp/trap")
+}
+
+/// Who gets the log.
+pub(crate) fn syslog() -> &'static NodePath {
+    node_path!("/management/syslog")
+}
+
+/// Limits of health.
+pub(crate) fn health_monitoring() -> &'static NodePath {
+    node_path!("/management/health_monitoring")
+}
+
+/// Which alerts are sent.
+pub(crate) fn system_alerts() -> &'static NodePath {
+    node_path!("/alerting/system_alerts")
+}
+
+/// Passwords that others refer to.
+pub(crate) fn passwords() -> &'static NodePath {
+    node_path!("/passwords")
+}
+
 /// Certificates with their private keys.
 pub(crate) fn x509() -> &'static NodePath {
     node_path!("/x509")
@@ -50,7 +80,9 @@ mod tests {
     #[test]
     fn every_path_names_an_endpoint_of_the_appliance() {
         let catalog = catalog::Catalog::builtin("sps-6.2").unwrap().unwrap();
-        for path in [groups(), users(), acls(), certificates(), webinterface(), naming(), x509()] {
+        let own = [groups(), users(), acls(), certificates(), webinterface(), naming(), x509()];
+        let acting = [email(), trap(), syslog(), health_monitoring(), system_alerts(), passwords()];
+        for path in own.into_iter().chain(acting) {
             assert!(catalog.endpoint(path).is_some(), "{path}");
         }
     }

@@ -1,5 +1,5 @@
 //! What an appliance does by itself: it follows its own commits and its condition, and reports what
-//! somebody wants to hear of to `delivery`, which sends it.
+//! the operator may want to know to `delivery`, which sends it.
 //!
 //! Nothing here is waited for by a commit or an answer. A world without tasks of its own catches up
 //! when its outbox is asked for ([`Acting::catch_up`]).

@@ -5,7 +5,12 @@
 mod mail_server;
 mod modes;
 mod observed;
+#[path = "../../crates/delivery/tests/it/pki.rs"]
+mod pki;
+mod secured;
 mod sent;
+#[path = "../../crates/delivery/tests/it/smtp.rs"]
+mod smtp;
 mod trace;
 
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use config_tree::Tree;
+use config_tree::{NodePath, Tree};
 use delivery::{Configuration, Delivery, Event, EventKind, MachineProbe, Parts, Settings, Source};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -34,6 +34,9 @@ pub(crate) trait Acts: Send + Sync {
     /// The certificates of a tree: where each stands, and until when it is valid, in microseconds
     /// since 1970.
     fn certificates(&self, tree: &Tree) -> Vec<(String, i64)>;
+
+    /// Whether a certificate may stand at a path.
+    fn holds_certificate(&self, path: &NodePath) -> bool;
 }
 
 /// What an appliance does by itself.
@@ -132,11 +135,23 @@ impl Acting {
 
     /// Reports the commits that are new. May read the store.
     fn pull(&self) -> Followed {
+        let mut certificates = false;
+        let followed = self.report_commits(&mut certificates);
+        if certificates {
+            self.look_at_certificates();
+        }
+        followed
+    }
+
+    fn report_commits(&self, certificates: &mut bool) -> Followed {
         let mut held = self.feed.lock();
         let Some(current) = held.as_mut() else { return Followed::Ended };
         loop {
             match current.pull() {
-                Ok(Next::Revision(record)) => self.delivery.report(committed(&record)),
+                Ok(Next::Revision(record)) => {
+                    *certificates |= self.touches_certificates(&record);
+                    self.delivery.report(committed(&record));
+                }
                 Ok(Next::Wait) => return Followed::Waits,
                 Ok(Next::Closed) => return Followed::Ended,
                 Ok(Next::CutOff) | Err(_) => {
@@ -148,6 +163,11 @@ impl Acting {
                 }
             }
         }
+    }
+
+    fn touches_certificates(&self, record: &RevisionRecord) -> bool {
+        let Some(acts) = &self.acts else { return false };
+        record.changes.iter().any(|change| acts.holds_certificate(change.path()))
     }
 
     /// Reports what does not announce itself.

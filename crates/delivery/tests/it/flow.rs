@@ -11,8 +11,8 @@ use delivery::{
 };
 
 use crate::mail::{mail, with};
-use crate::site::{settings, start, start_in};
-use crate::smtp::{Rules, Server, drain, listen};
+use crate::site::{drain, settings, start, start_in};
+use crate::smtp::{Rules, Server, listen};
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()

@@ -7,8 +7,8 @@ use std::time::Duration;
 use delivery::{Configuration, Host, Identity, Mail, Mode, Secret, Settings, Tls};
 
 use crate::pki::{Authority, server};
-use crate::site::{settings, start};
-use crate::smtp::{Rules, Server, drain, listen};
+use crate::site::{drain, settings, start};
+use crate::smtp::{Rules, Server, listen};
 
 pub(crate) fn mail() -> Mail {
     Mail {

@@ -1,5 +1,6 @@
 //! A delivery with a configuration that tests set, and waits for conditions.
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -113,4 +114,10 @@ impl Site {
         self.delivery.stop();
         self.task.await.unwrap();
     }
+}
+
+/// Reads lines until the other side goes.
+pub(crate) fn drain(mut stream: impl Read) {
+    let mut bytes = [0; 1024];
+    while matches!(stream.read(&mut bytes), Ok(n) if n > 0) {}
 }

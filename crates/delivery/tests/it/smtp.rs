@@ -1,6 +1,6 @@
 //! A mail server: STARTTLS, logins, client certificates, and misbehaviour.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -167,10 +167,4 @@ fn data(line: &mut Line) -> io::Result<String> {
 fn address(said: &str) -> String {
     let inner = said.split(['<', '>']).nth(1);
     inner.unwrap_or_default().to_owned()
-}
-
-/// Reads lines until the other side goes.
-pub(crate) fn drain(mut stream: impl Read) {
-    let mut bytes = [0; 1024];
-    while matches!(stream.read(&mut bytes), Ok(n) if n > 0) {}
 }

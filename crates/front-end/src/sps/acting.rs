@@ -43,6 +43,10 @@ impl Acts for SpsActing {
         };
         tree.members(paths::x509()).filter_map(end).collect()
     }
+
+    fn holds_certificate(&self, path: &NodePath) -> bool {
+        path.starts_with(paths::x509())
+    }
 }
 
 /// What no receiver would ever take is refused with its commit; what depends on the other side is
@@ -304,5 +308,38 @@ fn engine_id(text: &str) -> Result<Vec<u8>, String> {
     match bytes.iter().all(|byte| *byte == 0) || bytes.iter().all(|byte| *byte == 0xff) {
         true => Err("The engine ID must not be all zeros or all ones (RFC 3411)".to_owned()),
         false => Ok(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn engine_ids_are_those_of_the_standard() {
+        assert_eq!(engine_id("0x0123456789"), Ok(vec![0x01, 0x23, 0x45, 0x67, 0x89]));
+        assert_eq!(engine_id(&format!("0x{}", "Ab".repeat(32))).map(|id| id.len()), Ok(32));
+        for wrong in
+            ["0x012345678", "0x01234567", "0x0000000000", "0xFFffFFffFF", "0xé234567890", ""]
+        {
+            assert!(engine_id(wrong).is_err(), "{wrong}");
+        }
+        assert!(engine_id(&format!("0x{}", "ab".repeat(33))).is_err());
+    }
+
+    #[test]
+    fn addresses_are_read_by_their_kind() {
+        let address = |selection: &str, value: &str| {
+            host(&json!({"selection": selection, "value": value})).map(|host| host.to_string())
+        };
+        assert_eq!(address("ip", "192.0.2.1").as_deref(), Some("192.0.2.1"));
+        assert_eq!(address("ip", "2001:db8::1").as_deref(), Some("[2001:db8::1]"));
+        assert_eq!(address("fqdn", "mail.example.com").as_deref(), Some("mail.example.com"));
+        for (selection, value) in [("ip", "mail.example.com"), ("dns", "x")] {
+            assert_eq!(address(selection, value), None);
+        }
+        assert_eq!(host(&json!(null)), None);
     }
 }

@@ -53,8 +53,9 @@ echo "exposure $exposure"
 # Start as the unit does, but on a free port and with the unit's user.
 command=$(sed -n 's/^ExecStart=//p' "$unit")
 start() {
+    # Not by `inside`: the process to be stopped is the daemon, not a shell around it.
     # shellcheck disable=SC2086
-    inside setpriv --reuid=boxwood --regid=boxwood --init-groups --no-new-privs --bounding-set=-all \
+    chroot "$root" setpriv --reuid=boxwood --regid=boxwood --init-groups --no-new-privs --bounding-set=-all \
         env "BOXWOOD_ADMIN_PASSWORD=$password" BOXWOOD_LISTEN=https://127.0.0.1:0 \
         $command >"$work/out" &
     daemon=$!

@@ -44,7 +44,7 @@ run() {
         mount -t tmpfs -o mode=1777 tmp "$root/tmp"
         [ -z "$volume" ] || mount --bind "$volume" "$root/var/lib/boxwood"
         mount -o remount,bind,ro "$root"
-        exec setpriv --no-new-privs --bounding-set=-all chroot --userspec=65532:65532 "$root" "$@"
+        exec setpriv --no-new-privs chroot --userspec=65532:65532 "$root" "$@"
     ' sh "$root" "$entry" "$@" >"$work/$name.out" &
     outer=$!
     await 30 is_ready "$work/$name.out"

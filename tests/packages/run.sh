@@ -1,7 +1,7 @@
 #!/bin/sh
 # Tests the packages in target/packages: `make test-packages` builds them first, unoptimised.
 # Needs root, since it makes mount and process namespaces in which packages are installed and run;
-# nothing on the machine itself changes. Each test has three minutes.
+# nothing on the machine itself changes. Each test has five minutes.
 set -u
 cd "$(dirname "$0")"
 packages=$(realpath ../../target/packages)
@@ -15,7 +15,7 @@ passed=0 failed=0
 for test in binary.sh debian.sh image.sh reproducible.sh; do
     work=$(mktemp -d)
     # A mount namespace of its own, so that nothing stays mounted.
-    if work=$work timeout --kill-after=10 180 unshare --mount --propagation private \
+    if work=$work timeout --kill-after=10 300 unshare --mount --propagation private \
         sh -eu "$test" >"$work/log" 2>&1; then
         passed=$((passed + 1))
         echo "ok      $test"

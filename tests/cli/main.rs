@@ -5,6 +5,7 @@ mod certificates;
 mod command_line;
 mod data_dir;
 mod earlier_versions;
+mod first_start;
 mod health;
 mod keys;
 mod log;

@@ -1,5 +1,6 @@
 //! The documents and examples of the repository, held against the program they describe.
 
+mod commands;
 mod decisions;
 mod examples;
 mod links;

@@ -32,6 +32,8 @@ pub enum Command {
     Export(ExportFlags),
     /// Load such a document as one transaction.
     Import(ImportFlags),
+    /// Read everything in a data directory that no daemon uses, and report what is damaged.
+    Verify(StateFlags),
     /// Ask a daemon on this machine whether it is healthy; exit code 0 or 1. For containers.
     Healthcheck(HealthFlags),
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use catalog::Catalog;
 use front_end::throttle::ThrottleRules;
-use front_end::transport::{BindError, BoundListener, Limits, Server, Site};
+use front_end::transport::{BindError, BoundListener, Limits, ListenUrl, Server, Site};
 use front_end::{
     Administrator, Appliance, Member, Metrics, Process, ProcessOptions, Router, Worlds,
     WorldsOptions,
@@ -23,10 +23,13 @@ use transaction_engine::clock::{AdjustableClock, Clock, SystemClock};
 
 use crate::administrator::{self, AdministratorError};
 use crate::appliance::{self, ApplianceError};
+use crate::banner;
 use crate::certificate::Keeper;
 use crate::data_dir::{DataDir, DataDirError, Home};
 use crate::engine::{OpenError, Opened, Opening};
+use crate::port_holder::{self, Holder};
 use crate::settings::{Mode, Secret, Settings};
+use crate::supervisor::Supervisor;
 use crate::telemetry;
 
 /// How long the end of the daemon waits for what an appliance sends to be written down.
@@ -37,7 +40,21 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub enum DaemonError {
     /// A listener could not be bound.
     #[error(transparent)]
-    Bind(#[from] BindError),
+    Bind(BindError),
+    /// The port of a listener is taken.
+    #[error(
+        "cannot listen on {url}: the port is in use{}; stop that process, or pass --listen \
+         {free} for any free port, which the ready line then shows",
+        holder.as_ref().map(|holder| format!(" by {holder}")).unwrap_or_default()
+    )]
+    Taken {
+        /// The listener.
+        url: ListenUrl,
+        /// The same on any free port.
+        free: ListenUrl,
+        /// Who has the port, where that can be found out.
+        holder: Option<Holder>,
+    },
     /// The data directory cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
@@ -89,9 +106,17 @@ async fn serve(mut settings: Settings) -> Result<(), DaemonError> {
     let running = start(&settings, password, &data, &catalogs, bound)?;
     say_ready(&running.lines)
         .map_err(|error| DaemonError::System("cannot print that it is ready", error))?;
+    banner::show(&settings, &running.lines);
+    let supervisor = Supervisor::ready(&running.lines);
 
-    let signal = signals.stop(|| running.reload()).await;
+    let reload = || {
+        // The log file first, so that what is reloaded is logged in the new one.
+        telemetry::reopen();
+        running.reload();
+    };
+    let signal = signals.stop(reload).await;
     tracing::info!(signal, "stopping");
+    supervisor.stopping();
     let hurry = async move {
         let signal = signals.stop(|| ()).await;
         tracing::info!(signal, "stopping at once");
@@ -102,16 +127,26 @@ async fn serve(mut settings: Settings) -> Result<(), DaemonError> {
 }
 
 /// The listeners of each appliance.
-async fn bind(settings: &Settings) -> Result<Vec<Vec<BoundListener>>, BindError> {
+async fn bind(settings: &Settings) -> Result<Vec<Vec<BoundListener>>, DaemonError> {
     let mut all = Vec::new();
     for own in &settings.appliances {
         let mut bound = Vec::new();
         for url in &own.listen {
-            bound.push(url.bind().await?);
+            bound.push(url.bind().await.map_err(|error| unbound(url, error))?);
         }
         all.push(bound);
     }
     Ok(all)
+}
+
+/// Why a listener could not be bound; a port that is taken is the usual reason.
+fn unbound(url: &ListenUrl, error: BindError) -> DaemonError {
+    let system = std::error::Error::source(&error).and_then(|s| s.downcast_ref::<io::Error>());
+    if system.is_none_or(|system| system.kind() != io::ErrorKind::AddrInUse) {
+        return DaemonError::Bind(error);
+    }
+    let free = ListenUrl { port: 0, ..url.clone() };
+    DaemonError::Taken { url: url.clone(), free, holder: port_holder::of(url.port) }
 }
 
 fn catalogs(settings: &Settings) -> Result<Vec<Arc<Catalog>>, ApplianceError> {

@@ -101,6 +101,16 @@ impl DataDir {
         self.root.join("lock").exists()
     }
 
+    /// The names of the appliances in it, that of the root first.
+    ///
+    /// # Errors
+    /// A folder or a kept name cannot be read.
+    pub fn kept_names(&self) -> Result<Vec<String>, DataDirError> {
+        let folders = subfolders(&self.root.join(OTHERS))?;
+        let all = std::iter::once(&self.root).chain(&folders);
+        all.filter_map(|folder| kept_name(folder).transpose()).collect()
+    }
+
     /// The file with the hash of the administrator's password.
     #[must_use]
     pub fn administrator_hash(&self) -> PathBuf {
@@ -224,6 +234,15 @@ impl Home {
         };
         let checkpoints = self.folder.join("heads").join(head).join("checkpoints");
         Ok((self.store.sibling(&store)?, CheckpointDir::open(checkpoints)?))
+    }
+
+    /// The names of the heads other than the running one.
+    ///
+    /// # Errors
+    /// Their folder cannot be read.
+    pub fn heads(&self) -> Result<Vec<String>, DataDirError> {
+        let folders = subfolders(&self.folder.join("heads"))?;
+        Ok(folders.iter().map(|folder| file_name(folder).to_owned()).collect())
     }
 
     /// What remembers the name.

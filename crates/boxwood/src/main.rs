@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         Command::Catalog(command) => end(command::catalog::run(&command)),
         Command::Export(flags) => end(command::export::run(&flags, environment)),
         Command::Import(flags) => end(command::import::run(&flags, environment)),
+        Command::Verify(flags) => end(command::verify::run(&flags, environment)),
         Command::Healthcheck(flags) => end(command::healthcheck::run(&flags, environment)),
     }
 }
@@ -50,7 +51,11 @@ fn run(mode: Mode, flags: &Flags, environment: Environment) -> ExitCode {
         Ok(settings) => settings,
         Err(bad) => return fail(&bad, ExitCode::from(USAGE)),
     };
-    let log = match telemetry::install(&settings.log.filter, settings.log.format) {
+    let log = match telemetry::install(
+        &settings.log.filter,
+        settings.log.format,
+        settings.log.file.as_deref(),
+    ) {
         Ok(log) => log,
         Err(error) => return fail(&error, ExitCode::FAILURE),
     };

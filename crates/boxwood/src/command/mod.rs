@@ -8,6 +8,7 @@ pub mod import;
 pub mod progress;
 pub mod remote;
 pub mod state;
+pub mod verify;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

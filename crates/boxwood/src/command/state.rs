@@ -46,7 +46,7 @@ impl State {
             flags: flags.given(),
         })?;
         // Twice in a process is once too many, and no reason to do nothing.
-        let _ = telemetry::install("warn", settings.log.format);
+        let _ = telemetry::install("warn", settings.log.format, None);
         let [own] = settings.appliances.as_slice() else {
             let names = settings.appliances.iter().filter_map(|own| own.name.clone());
             return Err(CommandError::Several(names.collect::<Vec<_>>().join(", ")));
@@ -131,11 +131,11 @@ impl State {
     }
 }
 
-fn store_error(error: StoreError) -> CommandError {
+pub(super) fn store_error(error: StoreError) -> CommandError {
     data_error(DataDirError::Store(error))
 }
 
-fn data_error(error: DataDirError) -> CommandError {
+pub(super) fn data_error(error: DataDirError) -> CommandError {
     match error {
         DataDirError::Store(StoreError::InUse { path }) => CommandError::InUse(path),
         other => CommandError::DataDir(other),

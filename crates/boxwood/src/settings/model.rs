@@ -71,6 +71,8 @@ pub struct LogSettings {
     pub filter: String,
     /// How they are written.
     pub format: LogFormat,
+    /// The file they are appended to; `None` is standard error.
+    pub file: Option<PathBuf>,
 }
 
 /// `transactions.*`
@@ -230,7 +232,7 @@ impl Settings {
             data_dir: None,
             insecure_http: false,
             expose_dev: false,
-            log: LogSettings { filter: String::new(), format: LogFormat::Auto },
+            log: LogSettings { filter: String::new(), format: LogFormat::Auto, file: None },
             transactions: TransactionSettings { mode: TransactionMode::Auto },
             sps: SpsSettings::default(),
             limits: Limits {

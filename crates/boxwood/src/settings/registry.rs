@@ -124,6 +124,13 @@ pub static REGISTRY: &[Setting] = &[
         },
     },
     Setting {
+        name: "log.file",
+        default: Preset::Same(""),
+        about: "The file that log lines are appended to, opened again on SIGHUP for rotation; empty is \
+                standard error.",
+        takes: Takes::File(|s, value| s.log.file = value),
+    },
+    Setting {
         name: "transactions.mode",
         default: Preset::Same("auto"),
         about: "One open transaction at a time, or many; auto follows the catalog.",

@@ -84,6 +84,7 @@ fn the_defaults_are_these() {
     assert_eq!((own.name.as_deref(), &own.catalog), (Some("sps-6.2"), &None));
     assert!(!insecure_http && !expose_dev);
     assert_eq!((log.filter.as_str(), log.format), ("info", LogFormat::Auto));
+    assert_eq!(log.file, None);
     assert_eq!(transactions.mode, TransactionMode::Auto);
     assert!(!sps.lenient_commit);
     assert_eq!((sps.firmware_version, sps.version), (None, None));

@@ -3,11 +3,13 @@
 //! Lines go to standard error, since standard output carries the ready lines that scripts read.
 
 mod json;
+mod log_file;
 mod outlet;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
+use std::path::{Path, PathBuf};
 
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
@@ -19,6 +21,8 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use transaction_engine::clock::{Clock, SystemClock};
 
 use self::json::Json;
+use self::log_file::LogFile;
+pub use self::log_file::reopen;
 use self::outlet::{Hooks, Outlet};
 use crate::spelling::nearest;
 
@@ -68,30 +72,45 @@ pub enum LogError {
     #[error("the log is set up already")]
     Again(#[from] TryInitError),
     /// The thread that writes it.
-    #[error("the system gives no thread for the log")]
+    #[error("cannot start the thread that writes the log")]
     Thread(#[from] std::io::Error),
+    /// The file of `log.file`.
+    #[error("cannot append to the log file {}: {source}", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
 }
 
-/// Sets up the log of the whole process.
+/// Sets up the log of the whole process, in a file or on standard error.
 ///
 /// # Errors
 ///
-/// When it was set up before, or the system gives no thread.
-pub fn install(filter: &str, format: LogFormat) -> Result<Log, LogError> {
-    let terminal = std::io::stderr().is_terminal();
+/// When it was set up before, its thread cannot be started, or the file cannot be written.
+pub fn install(filter: &str, format: LogFormat, file: Option<&Path>) -> Result<Log, LogError> {
+    let terminal = file.is_none() && std::io::stderr().is_terminal();
     let json = match format {
         LogFormat::Human => false,
         LogFormat::Json => true,
         LogFormat::Auto => !terminal,
     };
-    let outlet = Outlet::open(outlet::standard_error(), HOOKS)?;
+    let sink = match file {
+        None => outlet::standard_error(),
+        Some(path) => Box::new(LogFile::open(path).map_err(|source| {
+            let path = path.to_owned();
+            LogError::File { path, source }
+        })?),
+    };
+    let outlet = Outlet::open(sink, HOOKS)?;
     subscriber(filter, json, terminal, outlet.clone()).try_init()?;
     std::panic::set_hook(Box::new(log_panic));
     Ok(Log(outlet))
 }
 
-/// Writes to standard error what people need and the log must not hold. It may be read by nobody:
-/// the words are then lost after a second, and whatever comes next goes on.
+/// Writes to standard error what people need and the log must not hold. If standard error is not
+/// read, the words are lost after a second, and the caller goes on.
 pub fn tell(text: &str) {
     outlet::tell(format!("{text}\n"));
 }

@@ -90,7 +90,7 @@ impl Catalog {
     }
 
     /// Loads a catalog from a folder. Files that do not end in `.yaml` or `.yml` are ignored. The
-    /// catalog that it extends, if any, is a folder beside it, or part of the program.
+    /// catalog that it extends, if any, is a folder next to it, or part of the program.
     ///
     /// # Errors
     /// Names every fault of every file.
@@ -251,7 +251,7 @@ impl Catalog {
 
     /// The bodies of a fresh appliance, built-in members included, each after those it refers to.
     ///
-    /// Where a default refers to something that must be made anew for each appliance, such as a
+    /// Where a default refers to something that must be generated for each appliance, such as a
     /// certificate, `mint` is asked for it by collection and name and gives its key and body. What
     /// it does not give is left out: as null where the schema allows it, otherwise together with
     /// the body that needs it and those that refer to that.
@@ -276,7 +276,7 @@ impl Catalog {
         bodies
     }
 
-    /// Whether a path is that of a built-in member, which may be changed and not taken away.
+    /// Whether a path is that of a built-in member, which may be changed but not removed.
     #[must_use]
     pub fn is_builtin(&self, path: &NodePath) -> bool {
         self.endpoint(path).is_some_and(|endpoint| {
@@ -395,7 +395,7 @@ impl Catalog {
 
     /// The values of a body that no other member of its collection may have: for each its place as
     /// a JSON Pointer and its JSON text; both are several, with commas between, where values are
-    /// unique together. Nothing for what is no member.
+    /// unique together. Nothing for what is not a member.
     #[must_use]
     pub fn unique_values(&self, path: &NodePath, body: &Body) -> Vec<(String, String)> {
         rules::unique_values(self, path, body)

@@ -124,7 +124,7 @@ fn parsed<T>(pem: &str, use_it: impl FnOnce(&X509Certificate<'_>) -> T) -> Resul
     }
 }
 
-// Wiped when it is no longer needed: the decoded key is a copy that nobody else knows of.
+// Wiped when it is no longer needed: the decoded key is a copy that no other code wipes.
 fn private_key(pem: &str) -> Option<Zeroizing<PrivateKeyDer<'static>>> {
     PrivateKeyDer::from_pem_slice(pem.as_bytes()).ok().map(Zeroizing::new)
 }

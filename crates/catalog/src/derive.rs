@@ -36,7 +36,7 @@ pub(crate) fn fill(
     }
     let previous = previous.map(Body::value);
     let previous = previous.as_ref();
-    // What nobody derives stays as it was; so do the times of a body that stays as it was.
+    // What is not derived stays as it was; so do the times of a body that stays as it was.
     for property in &properties {
         let kept = previous.and_then(|previous| previous.get(&property.name)).cloned();
         if let Some(kept) = kept.filter(|_| !matches!(property.derived, Some(Derived::Hook(_)))) {

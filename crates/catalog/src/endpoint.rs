@@ -95,7 +95,7 @@ pub struct Operations {
     pub create: bool,
     /// Bodies can be replaced.
     pub replace: bool,
-    /// Members can be taken away.
+    /// Members can be removed.
     pub delete: bool,
     /// An element can be added to the end of a value that is a list.
     pub append: bool,
@@ -256,7 +256,7 @@ impl<'a> Endpoint<'a> {
     }
 
     /// The built-in members of a collection with their bodies in a fresh appliance, as the file
-    /// writes them. They may be changed and not taken away.
+    /// writes them. They may be changed but not removed.
     pub fn members(self) -> impl Iterator<Item = (&'a Key, &'a Value)> {
         let members = if self.kind == EndpointKind::Collection { &*self.data.members } else { &[] };
         members.iter().map(|(key, template)| (key, &template.shown))

@@ -1,7 +1,7 @@
 //! In which order a fresh appliance is filled.
 //!
-//! Bodies of a fresh appliance refer to built-in members, which may refer to others. Whoever stages
-//! them one by one needs each after those it refers to; beyond that the order is that of the
+//! Bodies of a fresh appliance refer to built-in members, which may refer to others. Staging
+//! them one by one takes each after those it refers to; beyond that the order is that of the
 //! paths, so that it does not change when an endpoint far away does.
 
 use std::collections::BTreeMap;
@@ -50,7 +50,7 @@ pub(crate) fn order(endpoints: &[EndpointData]) -> Order {
     order
 }
 
-// Depth first with a stack of our own: a long chain of members is no reason to fall over.
+// Depth first with a stack of our own: a long chain of members must not overflow the thread's own.
 fn visit(
     endpoints: &[EndpointData],
     places: &BTreeMap<NodePath, Place>,
@@ -77,7 +77,7 @@ fn visit(
                 Some(Mark::Begun) => order.circles.push(path),
                 Some(Mark::Done) => {}
             },
-            // A target that is not there is told elsewhere.
+            // A target that is not there is reported elsewhere.
             Some(None) => {}
             None => {
                 marks.insert(place, Mark::Done);

@@ -1,6 +1,6 @@
 //! What a deletion or a new name does to those that refer to a member.
 //!
-//! A reference by key names one member for ever. One by name is kept under the name, and which
+//! A reference by key names one member forever. One by name is kept under the name, and which
 //! member it means is looked up when it matters: in the unique index of the collection, in the
 //! referrer's folder and those around it. So a name may be free, be given later, or mean another
 //! member in another folder, and nothing has to be rewritten for that.

@@ -1,7 +1,7 @@
 //! The named formats of texts.
 //!
 //! Each answers with what the text must be, as the end of a sentence, because "does not match
-//! format fqdn" helps nobody. Formats are decided here in full: nothing is looked up or resolved.
+//! format fqdn" does not help. Formats are decided here in full: nothing is looked up or resolved.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -3,7 +3,7 @@
 //! An appliance changes from version to version in a few places, and a catalog that repeated the
 //! rest would hide them. So a catalog may name another one that it `extends`, which may do the
 //! same, and state only what differs: a chain of layers, of which the upper replace files of the
-//! lower. What a name means is decided here, and nothing else: for a folder a folder beside it,
+//! lower. What a name means is decided here, and nothing else: for a folder a folder next to it,
 //! otherwise a catalog that is part of the program. The parser lays the files over each other.
 
 use std::fs;
@@ -39,7 +39,7 @@ pub(crate) fn of_files(files: Files) -> Layers {
     chain(files, None)
 }
 
-/// The layers of a catalog in a folder: what it extends is a folder beside it, or part of the
+/// The layers of a catalog in a folder: what it extends is a folder next to it, or part of the
 /// program.
 pub(crate) fn of_folder(dir: &Path) -> Layers {
     let (mut files, mut faults) = (Vec::new(), Vec::new());
@@ -61,8 +61,8 @@ fn chain(files: Files, mut dir: Option<PathBuf>) -> Layers {
             found.faults.push(fault(file, line, &message, "leave one `extends` out"));
             break;
         }
-        let beside = dir.take().and_then(|dir| folder_beside(&dir, &name));
-        let files = match &beside {
+        let neighbour = dir.take().and_then(|dir| neighbouring_folder(&dir, &name));
+        let files = match &neighbour {
             Some(folder) => {
                 let (mut files, mut faults) = (Vec::new(), Vec::new());
                 collect(folder, "", 0, &mut files, &mut faults);
@@ -76,11 +76,11 @@ fn chain(files: Files, mut dir: Option<PathBuf>) -> Layers {
             let near = suggest::hint(&name, embedded::NAMES.iter().copied());
             let message = format!("there is no catalog {name}{near}");
             let remedy =
-                format!("name a folder beside this one, or one of {}", embedded::NAMES.join(", "));
+                format!("name a folder next to this one, or one of {}", embedded::NAMES.join(", "));
             found.faults.push(fault(file, line, &message, &remedy));
             break;
         };
-        dir = beside;
+        dir = neighbour;
         found.layers.push(Layer { name, files });
     }
     found.layers.reverse();
@@ -115,8 +115,8 @@ pub(crate) fn dialect(layers: &Layers) -> Option<String> {
     })
 }
 
-fn folder_beside(dir: &Path, name: &str) -> Option<PathBuf> {
-    // A name and not a path: what a catalog reads is what stands beside it.
+fn neighbouring_folder(dir: &Path, name: &str) -> Option<PathBuf> {
+    // A name and not a path: what a catalog reads is what stands next to it.
     if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\']) {
         return None;
     }
@@ -139,7 +139,7 @@ fn collect(dir: &Path, prefix: &str, depth: usize, files: &mut Files, faults: &m
     };
     for entry in entries {
         let Ok(name) = entry.file_name().into_string() else {
-            faults.push(fault(here.clone(), 0, "a file's name is no UTF-8", "rename it"));
+            faults.push(fault(here.clone(), 0, "a file's name is not UTF-8", "rename it"));
             continue;
         };
         let name = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };

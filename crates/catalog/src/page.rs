@@ -161,7 +161,7 @@ fn describe(schema: &Schema, field: &str, presence: Vec<String>, rows: &mut Vec<
             let tags: Vec<&str> = union.tags().collect();
             let mut rules = vec!["required".to_owned(), format!("one of {}", code_list(&tags))];
             if union.others {
-                rules.push("or another text, with any members beside it".into());
+                rules.push("or another text, with any further members".into());
             }
             let kind = "a string".to_owned();
             rows.push(Row { field: tag.clone(), kind, rules, meaning: String::new() });

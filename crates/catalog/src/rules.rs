@@ -4,7 +4,7 @@
 //! what must be unique is unique. A commit must not cost a look at the whole tree, so the rules are
 //! asked only where the changes can have broken them: about what was written, and, by the tree's
 //! reverse index, about those who refer to what was written or deleted. The slow way, which asks
-//! everything, is kept beside the fast one and shares its rules; a property test holds them equal.
+//! everything, is kept with the fast one and shares its rules; a property test holds them equal.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -241,7 +241,7 @@ impl Touched {
                 self.retargeted.insert(path.clone());
                 self.retargeted.extend(follow_up::names(catalog, path, before));
             }
-            // Deleted and made anew: the other change says what it became.
+            // Deleted and created again: the other change says what it became.
             Change::Delete { path, before, .. } => {
                 self.retargeted.insert(path.clone());
                 self.retargeted.extend(follow_up::names(catalog, path, before));
@@ -325,7 +325,7 @@ fn shape(catalog: &Catalog, path: &NodePath, body: &Body, found: &mut Found) {
     }
 }
 
-// Each of several referrers is told of the others.
+// A violation at each of several referrers names the others.
 fn exclusive(catalog: &Catalog, tree: &Tree, target: &NodePath, found: &mut Found) {
     let applies = catalog
         .endpoint(target)
@@ -369,7 +369,7 @@ fn unique(tree: &Tree, collection: &NodePath, pointers: &[String], found: &mut F
     }
 }
 
-// Each of several holders of a value is told of another one.
+// A violation at each of several holders of a value names another one.
 fn not_unique(
     tree: &Tree,
     collection: &NodePath,
@@ -410,7 +410,7 @@ fn secret_fault(
         return Some(format!("be stored with `{}`, because its text is needed", secret.member));
     };
     let Some(text) = secrets.reveal(target, &pointer, &sealed) else {
-        return Some("be sealed with the present key; create it anew".into());
+        return Some("be sealed with the present key; create it again".into());
     };
     let faults = check::text_faults(&secret.text.text, &text);
     let faults: Vec<String> = faults.into_iter().map(|(_, must)| must).collect();

@@ -1,6 +1,6 @@
 //! A compiled schema: what one value may be.
 //!
-//! A [`Schema`] is JSON Schema's bag of keywords with the extension keywords beside them, patterns
+//! A [`Schema`] is JSON Schema's bag of keywords with the extension keywords, patterns
 //! compiled and `$ref`s resolved to shared pointers, so that a check allocates nothing until it
 //! finds something. It is made by [`crate::parse`] alone, and immutable from then on.
 
@@ -45,7 +45,7 @@ pub(crate) enum Shape {
     Any,
     Members(Arc<Members>),
     Union(Arc<Union>),
-    /// Members of one kind beside `@order`.
+    /// Members of one kind, and `@order`.
     OrderedMap(Arc<Schema>),
 }
 
@@ -121,7 +121,7 @@ pub(crate) struct Property {
     pub(crate) absent_when: Option<Condition>,
 }
 
-/// Holds when every named sibling has one of the values beside its name.
+/// Holds when every named sibling has one of the values listed for it.
 #[derive(Clone, Debug)]
 pub(crate) struct Condition(pub(crate) Vec<(String, Vec<Value>)>);
 
@@ -428,7 +428,7 @@ impl ReferenceRule {
     }
 
     /// The member and the part of it that a key names: `nic1.interfaces.a` is the part
-    /// `interfaces/a` of `nic1`. `None` if it is no such key.
+    /// `interfaces/a` of `nic1`. `None` if it is not such a key.
     pub(crate) fn resolve(&self, text: &str) -> Option<(Key, Option<String>)> {
         // A reference as a whole is bound by the rules of a key, too.
         let whole = Key::parse(text).ok()?;

@@ -101,7 +101,7 @@ pub mod rule {
     pub const REFERENCE_TARGET: &str = "reference-target";
     /// The target may be referenced once only.
     pub const REFERENCE_EXCLUSIVE: &str = "reference-exclusive";
-    /// The references kept beside a body are not those that are in it.
+    /// The references kept with a body are not those that are in it.
     pub const REFERENCE_LIST: &str = "reference-list";
     /// The referenced secret does not satisfy what its user asks of it.
     pub const SECRET_TEXT: &str = "secret-text";

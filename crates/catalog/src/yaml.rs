@@ -52,7 +52,7 @@ pub(crate) fn parse(text: &str) -> (Option<Node>, Vec<Problem>) {
         match event {
             Ok((event, span)) => builder.event(event, span),
             Err(error) => {
-                let message = format!("this is no YAML: {}", error.info());
+                let message = format!("this is not YAML: {}", error.info());
                 // The parser may notice only behind the end, and count lines there that are none.
                 let line = error.marker().line().clamp(1, lines(text));
                 builder.problem(line, message, "correct the syntax");

@@ -6,7 +6,7 @@
 //! rank can be given again; the number of a member that is counted cannot: see `sequence`.
 //!
 //! Where members are known by a value of theirs, such as a name, a third map finds them by it, so
-//! that nobody has to read a whole collection to see whether a name is taken.
+//! that finding out whether a name is taken does not mean reading a whole collection.
 
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ impl Collection {
         })
     }
 
-    // What a body adds to `by_value`. A null or absent value is held by nobody.
+    // What a body adds to `by_value`. A null or absent value counts for no member.
     pub(crate) fn held(&self, key: &Key, body: &Body) -> Vec<Held> {
         let at = |(pointer, paths): (usize, &Vec<String>)| {
             let value = |path: &String| body.value_at(path).filter(|value| !value.is_null());
@@ -93,7 +93,7 @@ impl Collection {
         self.indexed.iter().enumerate().filter_map(at).collect()
     }
 
-    /// Counts the third map anew: `true` when it agrees with the members.
+    /// Computes the third map again: `true` when it agrees with the members.
     pub(crate) fn is_consistent(&self) -> bool {
         let held = self.by_key.iter().flat_map(|(key, member)| self.held(key, &member.body));
         held.collect::<OrdSet<_>>() == self.by_value
@@ -162,7 +162,7 @@ impl Collection {
         Some(member)
     }
 
-    /// Deals the ranks in use out anew, in the order of `keys`; `false`, and nothing changed, when
+    /// Distributes the ranks in use again, in the order of `keys`; `false`, and nothing changed, when
     /// `keys` are not exactly the members.
     pub(crate) fn reorder(&mut self, keys: &[Key]) -> bool {
         let distinct: std::collections::BTreeSet<&Key> = keys.iter().collect();

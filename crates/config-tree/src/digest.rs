@@ -5,7 +5,7 @@
 //! one costs one hash whatever the size of the tree, and neither the order of changes nor the
 //! places left by deleted members matter. Folders contribute nothing: they belong to the schema.
 //!
-//! A sum of hashes finds damage and mistakes. It is no proof against somebody who may choose a
+//! A sum of hashes finds damage and mistakes. It is not a proof against an attacker who may choose a
 //! million bodies to forge a sum; the chain of hashes over revision records is there for that.
 
 use std::fmt;
@@ -46,7 +46,7 @@ impl TreeDigest {
         self.add(body_term(path.segments(), body));
     }
 
-    /// The same for a member, whose path nobody has to make for it.
+    /// The same for a member, whose path need not be built for it.
     pub(crate) fn add_member(&mut self, collection: &NodePath, key: &Key, body: &Body) {
         self.add(body_term(collection.segments().iter().chain([key]), body));
     }

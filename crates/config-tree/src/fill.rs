@@ -14,7 +14,7 @@ use crate::digest::TreeDigest;
 use crate::path::{Key, NodePath};
 use crate::tree::{Edge, edge};
 
-/// Among so many threads bodies are dealt out, if each gets enough to be worth a thread.
+/// Number of threads that share the bodies, if each gets enough to be worth a thread.
 const SHARES: usize = 4;
 const SHARE_MEMBERS: usize = 4096;
 
@@ -49,7 +49,7 @@ pub(crate) fn fill(
         let by_rank = scope.spawn(|| packed(ranks).collect());
         let by_value = scope.spawn(|| packed(sorted(held)).collect());
         let edges = scope.spawn(|| sorted(edges));
-        // The first bytes decide nearly always, and beside the list they need not be fetched.
+        // The first bytes decide nearly always, and kept in the list they need not be fetched.
         members.sort_by_cached_key(|(key, _)| (first_bytes(key), key.clone()));
         let twice = members.windows(2).find(|pair| pair[0].0 == pair[1].0);
         if let Some([(key, _), _]) = twice {

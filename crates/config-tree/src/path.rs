@@ -253,7 +253,7 @@ pub fn constant(text: &'static str) -> NodePath {
     NodePath::parse(text).unwrap_or_else(|error| panic!("{text:?} is not a path: {error}"))
 }
 
-/// Why a text is no key or no path.
+/// Why a text is not a key or not a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
     /// A step without a character.
@@ -266,7 +266,7 @@ pub enum PathError {
     #[error("a key may not contain the character {0:?}")]
     Character(char),
     /// `.`, `..`, or a text that starts with `@` or ends with `@order`.
-    #[error("{0:?} is reserved and no key")]
+    #[error("{0:?} is reserved and cannot be used as a key")]
     Reserved(String),
     /// No leading slash.
     #[error("a path starts with a slash, {0:?} does not")]

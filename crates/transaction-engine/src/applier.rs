@@ -14,6 +14,6 @@ pub trait Applier: Send + Sync {
     fn prepare(&self, next: &Revision, changes: &[Change]) -> Result<(), Refusal>;
 
     /// Follows a revision that is durable and visible. Also called once at start with the head
-    /// and no changes. There is nothing left to refuse, hence no result.
+    /// and no changes. There is nothing left to refuse, so it has no result.
     fn apply(&self, revision: &Revision, changes: &[Change]);
 }

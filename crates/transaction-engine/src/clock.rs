@@ -27,7 +27,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when told to.
+/// A clock that moves only by its own methods.
 #[derive(Debug, Default)]
 pub struct ManualClock(AtomicI64);
 

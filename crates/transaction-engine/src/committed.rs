@@ -13,7 +13,7 @@ pub struct CommitOptions {
     pub message: Option<String>,
     /// By what the request is recognised when it is sent again.
     pub idempotency: Option<Idempotency>,
-    /// In what time the commit is to be confirmed, lest it be undone.
+    /// Time within which the commit must be confirmed, otherwise it is undone.
     pub confirm_within: Option<Duration>,
 }
 

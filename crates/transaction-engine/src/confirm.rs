@@ -1,11 +1,11 @@
 //! A commit that undoes itself unless somebody confirms it.
 //!
-//! For changes that may cut off the one who makes them: the revision is in force at once, and when
-//! nobody confirms it in time a new revision takes it back. That it awaits is in the same batch as
+//! For changes that may lock out the person who makes them: the revision is in force at once, and
+//! unless it is confirmed in time a new revision undoes it. That it awaits is in the same batch as
 //! the revision; that it does not any more, in the batch of the undoing. So whatever moment a
 //! process dies at, the next one knows, and undoes at its start what is overdue (docs/adr/0010).
 //!
-//! Nothing else is committed meanwhile, hence undoing needs no merge: the newest revision is the
+//! Nothing else is committed meanwhile, so undoing needs no merge: the newest revision is the
 //! one that is undone.
 
 use std::sync::Arc;
@@ -38,7 +38,7 @@ impl Committer {
     }
 
     /// Takes an unconfirmed revision back. Neither rules nor appliers are asked: what was in force
-    /// before was right, and there is nobody to refuse it to.
+    /// before was right, and no client waits for a refusal.
     pub(crate) fn undo(
         &mut self,
         awaiting: &Awaiting,

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::revision::Timestamp;
 
-/// What confirms a commit. Whoever has it may confirm, extend or cancel.
+/// What confirms a commit. A client that has it may confirm, extend or cancel.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfirmToken(Zeroizing<String>);
 

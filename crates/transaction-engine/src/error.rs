@@ -1,7 +1,7 @@
 //! Why a verb was refused: a variant where a caller would act differently.
 //!
 //! Nothing has changed when one of these comes back, with one exception that says so: after
-//! [`StoreError`] from a commit nobody knows what is on the medium, so the store refuses writes
+//! [`StoreError`] from a commit it is unknown what is on the disk, so the store refuses writes
 //! until it is opened again.
 
 use catalog::{Violation, Violations};

@@ -1,6 +1,6 @@
 //! The past: listed, read, compared, brought back, named.
 //!
-//! A tree of the past is made from the nearest one at hand, by the records in between: taken back
+//! A tree of the past is made from the nearest one in memory, by the records in between: taken back
 //! from the running one, or carried on from a checkpoint. It shares what did not change with where
 //! it came from, so a comparison or a restoration then costs what differs. At most one record is in
 //! memory at a time, and the last few trees that were asked for are kept to begin from.
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::revision::RevisionNumber;
 use crate::shared::Shared;
 
-/// Reading so many bodies from a checkpoint costs what undoing one record does.
+/// Number of bodies whose reading from a checkpoint costs as much as undoing one record.
 const BODIES_PER_RECORD_COST: u64 = 16;
 
 impl Shared {
@@ -52,7 +52,7 @@ impl Shared {
         let useful = checkpoints.into_iter().filter(|from| from.next() >= oldest);
         let checkpoint = useful.min_by_key(|from| far(*from));
         match checkpoint.filter(|from| far(*from) + reading < far(best.0)) {
-            // One that cannot be read is no reason to fail: there is another way.
+            // One that cannot be read does not matter: there is another way.
             Some(from) => match self.log.checkpoint_tree(from) {
                 Ok(tree) => Ok((from, tree)),
                 Err(_) => Ok(best),

@@ -14,7 +14,7 @@ pub type MessageRule = Arc<dyn Fn(&Tree) -> bool + Send + Sync>;
 pub struct HistoryRules {
     /// How many revisions are kept at least. Those that have a name are, and all after them.
     pub revisions: u64,
-    /// After what time they are not kept, although there are fewer; `None`: for ever.
+    /// After what time they are not kept, although there are fewer; `None`: forever.
     pub age: Option<Duration>,
     /// How long the answer of a commit is kept for those who ask again.
     pub answers: Duration,

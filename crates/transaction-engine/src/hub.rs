@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use crate::revision::{RevisionNumber, RevisionRecord};
 
-/// So many recent records are kept in memory, and so many changes in them together.
+/// Number of recent records kept in memory; see also the limit of their changes.
 pub(crate) const RECENT_RECORDS: usize = 1024;
 const RECENT_CHANGES: usize = 1 << 16;
 

@@ -1,4 +1,4 @@
-//! Trees of the past that are at hand.
+//! A cache of past trees.
 
 use std::collections::VecDeque;
 
@@ -7,10 +7,10 @@ use parking_lot::Mutex;
 
 use crate::revision::RevisionNumber;
 
-/// So many trees of the past are kept at hand.
+/// Number of past trees that are cached.
 const CACHED_PAST_TREES: usize = 8;
 
-/// Trees that are at hand, the last used one last.
+/// Cached trees, the last used one last.
 #[derive(Default)]
 pub(crate) struct Past(Mutex<VecDeque<(RevisionNumber, Tree)>>);
 

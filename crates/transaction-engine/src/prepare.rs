@@ -57,7 +57,7 @@ pub(crate) fn prepare(
         return Ok(None);
     }
     check(shared, tip, transaction, &moved, &changes)?;
-    // Secrets that nothing refers to go with this commit. They were valid, hence the second look
+    // Secrets that nothing refers to go with this commit. They were valid, so the second look
     // at the changes and not at the rules.
     let changes =
         if moved.drop_unreferenced(&shared.catalog, &changes) { moved.changes() } else { changes };
@@ -87,7 +87,7 @@ pub(crate) fn plan(shared: &Shared, tip: &Arc<Revision>, transaction: &OpenTrans
     Plan { base: transaction.base.number, head: tip.number, changes, refusal, message_required }
 }
 
-/// The transaction on `tip`. What is wrong with it alone stays so and is told at its commit; what
+/// The transaction on `tip`. What is wrong with it alone stays so and is reported at its commit; what
 /// others did to it is a conflict, as it would be there.
 pub(crate) fn rebased(
     shared: &Shared,

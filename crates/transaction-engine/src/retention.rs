@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::revision::RevisionNumber;
 use crate::shared::Shared;
 
-/// Whether there is something to do. Asked after every batch, hence cheap.
+/// Whether there is something to do. Asked after every batch, so it must be cheap.
 pub(crate) fn is_due(shared: &Shared) -> bool {
     if shared.log.is_poisoned() {
         return false;
@@ -26,7 +26,7 @@ fn is_paused(shared: &Shared) -> bool {
 }
 
 fn is_too_long(shared: &Shared) -> bool {
-    // A few more than asked for, lest each commit take one away.
+    // A few more than asked for, so that not every commit removes one.
     let most = shared.history.revisions.saturating_add(shared.history.revisions / 16 + 1);
     let oldest = shared.log.oldest_number();
     (kept(shared) > most && protected(shared) > oldest) || is_aged(shared)

@@ -2,7 +2,7 @@
 //!
 //! AES-256-GCM-SIV, because a repeated nonce (a restored machine snapshot) then costs next to
 //! nothing. The node's path and the place in its body are authenticated along with the text, so a
-//! sealed secret cannot be moved to another node. The envelope is a string, hence a sealed body is
+//! sealed secret cannot be moved to another node. The envelope is a string, so a sealed body is
 //! still a JSON body: `v1:<key id>:<nonce>:<ciphertext>`, binary parts in lower-case hexadecimal.
 //!
 //! That is the envelope of the first appliance of a data directory. The others of it share the key,
@@ -29,7 +29,7 @@ const UNBOUND_VERSION: &str = "v1";
 /// Of an appliance that is authenticated by its name.
 const BOUND_VERSION: &str = "v2";
 const NONCE_BYTES: usize = 12;
-/// What is sealed to recognise a key by, and its place, which is no place in a tree.
+/// What is sealed to recognise a key by, and its place, which does not exist in a tree.
 const CHECK: &str = "key-check";
 
 /// Seals and opens secrets with one key.
@@ -179,8 +179,8 @@ impl Sealer {
         }
     }
 
-    /// A token for a commit: nobody can guess it without the key, and it need not be kept to be
-    /// told again.
+    /// A token for a commit: it cannot be guessed without the key, and need not be stored to be
+    /// given again.
     pub(crate) fn token(&self, commit_id: Uuid) -> Zeroizing<String> {
         let hash = blake3::keyed_hash(&self.token_key, commit_id.as_bytes());
         Zeroizing::new(hex(&hash.as_bytes()[..20]))

@@ -4,7 +4,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
-/// Names a session in locks, records and logs. It is no credential.
+/// Names a session in locks, records and logs. It is not a credential.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct SessionId(Uuid);
 

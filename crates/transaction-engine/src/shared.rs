@@ -44,7 +44,7 @@ pub(crate) struct Shared {
     pub(crate) hooks: OnceLock<Arc<dyn Hooks + Send + Sync>>,
 }
 
-/// What staging a change needs besides the transaction.
+/// What staging a change needs in addition to the transaction.
 pub(crate) struct Rules<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) sealer: &'a Sealer,

@@ -2,7 +2,7 @@
 //!
 //! The staged state is a whole tree that shares nearly everything with its base, plus the list of
 //! nodes that were touched. The changes are not recorded but derived from the two trees when
-//! somebody asks, so only net changes exist and a value that is put back is no change.
+//! they are asked for, so only net changes exist, and restoring a value leaves none.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -250,7 +250,7 @@ impl OpenTransaction {
         Ok(())
     }
 
-    /// Takes away what the catalog keeps only while something refers to it.
+    /// Removes what the catalog keeps only while something refers to it.
     pub(crate) fn drop_unreferenced(&mut self, catalog: &Catalog, changes: &[Change]) -> bool {
         let unused = catalog.unreferenced(&self.tree, changes);
         for path in &unused {
@@ -377,7 +377,7 @@ pub(crate) fn seal(
 ) -> Result<(), Error> {
     use zeroize::Zeroize;
     let Some(Value::String(secret)) = value.pointer_mut(pointer) else {
-        return Err(Error::Internal("a secret is no string"));
+        return Err(Error::Internal("a secret is not a string"));
     };
     let sealed = sealer
         .seal(path, pointer, secret)

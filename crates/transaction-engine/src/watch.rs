@@ -1,12 +1,12 @@
 //! Every commit, once, in order: from the past into the present without a seam.
 //!
-//! A feed is a position in the history, not a queue. Whoever watches asks for the revision after
-//! the one they have; it comes from a short list of recent records that all feeds share, or from
-//! the store. So a feed costs nothing while it waits, no commit ever waits for a reader, and there
-//! is no buffer between past and present at which one could be missed or seen twice
+//! A feed is a position in the history, not a queue. A watcher asks for the revision after
+//! the one it has; it comes from a short list of recent records that all feeds share, or from
+//! the store. So a feed costs nothing while it waits, no commit ever waits for a reader, and
+//! without a buffer between past and present none can be missed or seen twice
 //! (docs/adr/0012). One who had caught up and then fell far behind is cut off with the position at
 //! which to go on, because serving the present from the store again and again is what a reader who
-//! cannot follow would otherwise cost everybody.
+//! cannot follow would otherwise cost all others.
 
 use std::fmt;
 use std::sync::atomic::Ordering;

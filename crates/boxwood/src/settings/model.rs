@@ -193,7 +193,7 @@ pub struct StoreSettings {
 pub struct HistorySettings {
     /// So many revisions are kept at least.
     pub keep_revisions: u64,
-    /// Older ones go although they are fewer; 0 is no such limit.
+    /// Older ones go although they are fewer; 0 sets no limit.
     pub keep_days: u64,
     /// How long the answer of a commit is kept for a retry.
     pub idempotency: Duration,

@@ -73,7 +73,7 @@ pub fn help_table() -> String {
 /// that a file made from it goes on following the defaults where nothing was chosen.
 pub fn config_file() -> String {
     let mut text = String::from(
-        "# Every setting of Boxwood, with its default: copy this file, take away the # of what you\n\
+        "# Every setting of Boxwood, with its default: copy this file, remove the # of what you\n\
          # change, and start with `boxwood serve --config FILE`.\n\
          #\n\
          # Environment variables go before this file (limits.body_bytes is BOXWOOD_LIMITS_BODY_BYTES),\n\

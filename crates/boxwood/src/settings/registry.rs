@@ -432,7 +432,7 @@ pub static REGISTRY: &[Setting] = &[
     Setting {
         name: "history.keep_days",
         default: Preset::Same("0"),
-        about: "Age in days after which a revision is removed even if fewer are kept; 0 is no such limit.",
+        about: "Age in days after which a revision is removed even if fewer are kept; 0 sets no limit.",
         takes: Takes::Count { from: 0, to: 36_500, put: |s, n| s.history.keep_days = n },
     },
     Setting {

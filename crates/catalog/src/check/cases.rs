@@ -1,7 +1,7 @@
 //! Every rule of every built-in endpoint, tried: cases are derived from the schemas.
 //!
-//! A schema is walked beside a document that fits it. At each place the document is changed in
-//! every way that a rule speaks of (absent, null, each wrong type, each bound and what lies beyond
+//! A schema is walked together with a document that fits it. At each place the document is changed in
+//! every way that a rule is about (absent, null, each wrong type, each bound and what lies beyond
 //! it, each listed value and one that is none, each branch), and the check must accept the change
 //! or name exactly the rule that it breaks, at exactly this place.
 

@@ -202,7 +202,7 @@ impl Checker<'_> {
         let must = match (when.holds(members), value.is_null()) {
             (true, true) | (false, false) => return false,
             (true, false) => "must be null when",
-            // The sibling's own fault is told; what would follow from it is guesswork.
+            // The sibling's own fault is reported; what would follow from it is guesswork.
             (false, true) if self.is_broken(when, context.rules, members) => return false,
             (false, true) => "may be null only when",
         };

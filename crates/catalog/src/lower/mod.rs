@@ -229,7 +229,7 @@ fn members(rules: &Members, tag: Option<(&str, &str)>, others: bool, out: &mut M
                 .collect();
             let mut none = Map::from_iter([("properties".to_owned(), Value::Object(off))]);
             if rules.unknown == Unknown::Keep {
-                // The switch, and the tag beside it.
+                // The switch, and the tag with it.
                 none.insert("maxProperties".into(), json!(1 + usize::from(tag.is_some())));
             }
             out.insert("if".into(), json!({"properties": {switch: {"const": true}}}));

@@ -18,13 +18,13 @@ impl<'a> Reader<'a> {
     pub(super) fn path_of(&mut self, index: usize) -> Option<NodePath> {
         let name = &self.files.get(index)?.name;
         let Some(stem) = name.strip_suffix(".yaml") else {
-            self.fault(index, 0, "the file is no `.yaml` file", "rename it");
+            self.fault(index, 0, "the file is not a `.yaml` file", "rename it");
             return None;
         };
         match NodePath::from_segments(stem.split('/')) {
             Ok(path) => Some(path),
             Err(error) => {
-                let message = format!("the file's name is no path: {error}");
+                let message = format!("the file's name is not a path: {error}");
                 self.fault(index, 0, message, "rename the file");
                 None
             }
@@ -159,7 +159,7 @@ impl<'a> Reader<'a> {
             let key = match Key::parse(&member.name) {
                 Ok(key) => key,
                 Err(error) => {
-                    let message = format!("the member's name is no key: {error}");
+                    let message = format!("the member's name is not a key: {error}");
                     self.fault(index, member.line, message, "choose another key");
                     continue;
                 }
@@ -232,7 +232,7 @@ impl<'a> Reader<'a> {
             let (Some(title), Some(body), Some(2)) =
                 (title, item.member("body"), item.as_map().map(<[_]>::len))
             else {
-                self.fault(index, item.line, "this is no example", remedy);
+                self.fault(index, item.line, "this is not an example", remedy);
                 continue;
             };
             let what = format!("the example {title:?}");
@@ -379,7 +379,7 @@ impl<'a> Reader<'a> {
             let name = item.as_text().unwrap_or_default();
             if !allowed.contains(&name) || !operations.allow(name) {
                 let near = suggest::hint(name, allowed.iter().copied());
-                let message = format!("{name:?} is no operation of this kind{near}");
+                let message = format!("{name:?} is not an operation of this kind{near}");
                 self.fault(index, item.line, message, format!("use some of {words}"));
             }
         }

@@ -60,7 +60,7 @@ fn read_layer(
     files
 }
 
-// The paths that a layer takes away from the layers below it.
+// The paths that a layer removes from the layers below it.
 fn removed(above: &[File], below: &[File], faults: &mut Faults) -> Vec<String> {
     let Some(file) = above.iter().find(|file| file.name == CATALOG_FILE) else { return Vec::new() };
     let Some(member) = file.node.member("removed") else { return Vec::new() };

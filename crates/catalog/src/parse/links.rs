@@ -40,7 +40,7 @@ impl Reader<'_> {
                 // A file that is there but was not understood has its own faults.
                 None if stated.contains(stem.as_str()) => {}
                 None => {
-                    let message = format!("the folder `{stem}/` has no such file beside it");
+                    let message = format!("the folder `{stem}/` has no such file next to it");
                     faults.push((
                         format!("{stem}.yaml"),
                         0,

@@ -11,7 +11,7 @@ fn load(files: &[(&str, &str)]) -> Result<Catalog, LoadError> {
     Catalog::from_files(files.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())))
 }
 
-// Loads one object with this schema beside a collection of passwords.
+// Loads one object with this schema and a collection of passwords.
 fn faults_of_schema(schema: &str) -> Vec<String> {
     let mut file = String::from("kind: object\ntitle: It\ndefault: {}\nschema:\n");
     file.extend(schema.lines().map(|line| format!("  {line}\n")));
@@ -34,7 +34,7 @@ fn faults(files: &[(&str, &str)]) -> Vec<String> {
 fn each_fault_of_a_schema_has_its_line_and_sentence() {
     for (schema, expected) in [
         ("type: object", &[][..]),
-        ("type: objekt", &["it.yaml:5 \"objekt\" is no type; did you mean `object`?"]),
+        ("type: objekt", &["it.yaml:5 \"objekt\" is not a type; did you mean `object`?"]),
         ("typ: object", &["it.yaml:5 unknown keyword `typ`; did you mean `type`?"]),
         ("minLenght: 1", &["it.yaml:5 unknown keyword `minLenght`; did you mean `minLength`?"]),
         ("x-swich: on", &["it.yaml:5 unknown keyword `x-swich`; did you mean `x-switch`?"]),
@@ -44,7 +44,7 @@ fn each_fault_of_a_schema_has_its_line_and_sentence() {
             &["it.yaml:5 the pattern cannot be used: error: unclosed character class"],
         ),
         ("pattern: 5", &["it.yaml:5 `pattern` is a number"]),
-        ("minLength: -1", &["it.yaml:5 `minLength` is no number of things"]),
+        ("minLength: -1", &["it.yaml:5 `minLength` is not a count"]),
         ("minimum: low", &["it.yaml:5 `minimum` is a text"]),
         ("format: ipv5", &["it.yaml:5 unknown format \"ipv5\"; did you mean `ipv4`?"]),
         ("enum: []", &["it.yaml:5 `enum` lists no values"]),
@@ -57,7 +57,7 @@ fn each_fault_of_a_schema_has_its_line_and_sentence() {
             "$ref: '#/$defs/x'\ntype: string",
             &[
                 "it.yaml:5 `$defs` of this file and of catalog.yaml have no `x`",
-                "it.yaml:6 `type` cannot stand beside `$ref`",
+                "it.yaml:6 `type` cannot be combined with `$ref`",
             ],
         ),
         (
@@ -74,7 +74,7 @@ fn each_fault_of_a_schema_has_its_line_and_sentence() {
         ),
         (
             "x-switch: on\nproperties: {on: {type: string}}",
-            &["it.yaml:5 the switch `on` is no boolean"],
+            &["it.yaml:5 the switch `on` is not a boolean"],
         ),
         (
             "x-switch: on\nadditionalProperties: maybe\nproperties: {on: {type: boolean}}",
@@ -91,7 +91,9 @@ fn each_fault_of_a_schema_has_its_line_and_sentence() {
         ),
         (
             "x-union: {tag: t, branches: {a: {type: string}}}",
-            &["it.yaml:5 a branch states members beside the tag, so its type is object"],
+            &[
+                "it.yaml:5 a branch states the members that accompany the tag, so its type is object",
+            ],
         ),
         (
             "x-union:\n  tag: t\n  branches:\n    a: {properties: {t: {}}}",
@@ -111,11 +113,11 @@ fn each_fault_of_a_schema_has_its_line_and_sentence() {
         ),
         (
             "additionalProperties: false\nproperties:\n  a: {x-reference: passwords}",
-            &["it.yaml:7 this is no path: a path starts with a slash, \"passwords\" does not"],
+            &["it.yaml:7 this is not a path: a path starts with a slash, \"passwords\" does not"],
         ),
         (
             "additionalProperties: false\nproperties:\n  a: {x-reference: /passwords, minLength: 1}",
-            &["it.yaml:7 `minLength` cannot stand beside `x-reference`"],
+            &["it.yaml:7 `minLength` cannot be combined with `x-reference`"],
         ),
         (
             "additionalProperties: false\nproperties:\n  a: {x-reference: {collection: /passwords, secret: {member: hash, text: {type: string}}}}",
@@ -237,7 +239,7 @@ fn each_fault_of_a_file_has_its_line_and_sentence() {
                     "kind: object\ntitle: A\noperations: [list]\nfidelity: opaque\ndefault: {}\n",
                 ),
             ],
-            &["a.yaml:3 \"list\" is no operation of this kind"],
+            &["a.yaml:3 \"list\" is not an operation of this kind"],
         ),
         (
             &[CATALOG, ("a.yaml", "kind: collection\ntitle: A\nfidelity: opaque\n")],
@@ -252,7 +254,7 @@ fn each_fault_of_a_file_has_its_line_and_sentence() {
                 ),
             ],
             &[
-                "a.yaml:5 \"creat\" is no operation of this kind; did you mean `create`?",
+                "a.yaml:5 \"creat\" is not an operation of this kind; did you mean `create`?",
                 "a.yaml:6 `key` cannot be \"number\"",
                 "a.yaml:7 `exclusive` is a number",
             ],
@@ -263,20 +265,22 @@ fn each_fault_of_a_file_has_its_line_and_sentence() {
         ),
         (
             &[CATALOG, ("a/b.yaml", object)],
-            &["a.yaml:0 the folder `a/` has no such file beside it"],
+            &["a.yaml:0 the folder `a/` has no such file next to it"],
         ),
         (
             &[CATALOG, ("a.yaml", object), ("a/b.yaml", object)],
             &["a.yaml:1 files stand in the folder `a/`, but this is an object"],
         ),
-        (&[CATALOG, ("a.yml", object)], &["a.yml:0 the file is no `.yaml` file"]),
+        (&[CATALOG, ("a.yml", object)], &["a.yml:0 the file is not a `.yaml` file"]),
         (
             &[CATALOG, ("@a.yaml", object)],
-            &["@a.yaml:0 the file's name is no path: \"@a\" is reserved and no key"],
+            &[
+                "@a.yaml:0 the file's name is not a path: \"@a\" is reserved and cannot be used as a key",
+            ],
         ),
         (
             &[CATALOG, ("a.yaml", "kind: object\ntitle: A\n  x: [\n")],
-            &["a.yaml:3 this is no YAML: mapping values are not allowed in this context"],
+            &["a.yaml:3 this is not YAML: mapping values are not allowed in this context"],
         ),
     ] {
         assert_eq!(faults(files), expected, "{files:?}");
@@ -415,7 +419,7 @@ examples:
             "a.yaml:12 the default does not satisfy the schema: `a` must be an integer and is a string",
             "a.yaml:13 the default does not satisfy the schema: the body has a member that is not known here; did you mean `a`?",
             "a.yaml:17 the example \"first\" does not satisfy the schema: `a` must be an integer and is a number with a fraction or beyond 64 bits",
-            "a.yaml:18 this is no example",
+            "a.yaml:18 this is not an example",
         ]
     );
     let (head, _) = file.split_once("default:").unwrap();
@@ -450,7 +454,7 @@ fn shared_schemas_are_found_once_and_come_to_an_end() {
         faults(&[catalog, file]),
         [
             "catalog.yaml:5 `a` contains itself",
-            "catalog.yaml:6 \"strin\" is no type; did you mean `string`?",
+            "catalog.yaml:6 \"strin\" is not a type; did you mean `string`?",
             "x.yaml:8 `c` is defined here and in catalog.yaml",
         ]
     );
@@ -472,7 +476,7 @@ fn the_report_reads_as_a_list() {
 fn a_folder_on_disk_is_read_whole() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/catalogs/sps-6.2");
     assert_eq!(Catalog::load(&dir).unwrap().endpoints().count(), 94);
-    // What it extends stands beside it.
+    // What it extends is next to it.
     let seven = Catalog::load(&dir.join("../sps-7.0")).unwrap();
     assert_eq!(seven.endpoints().count(), 107);
     let error = Catalog::load(&dir.join("missing")).unwrap_err();

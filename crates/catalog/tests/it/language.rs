@@ -118,7 +118,7 @@ fn a_part_that_is_named_cannot_go_away() {
             "/local_services/admin_web#/listen/0/address reference-target",
             "/local_services/cluster#/listen_address reference-target",
         ],
-        "told to those who name it"
+        "given to those who name it"
     );
     let referrers: Vec<_> = tree.referrers(&nic).map(|r| r.fragment.unwrap()).collect();
     assert_eq!(referrers, [INSIDE, INSIDE]);
@@ -148,8 +148,8 @@ fn ways_into_bodies_are_checked_when_a_catalog_is_loaded() {
             "{}",
             "members of /boards have no such part",
         ),
-        ("{collection: /boards, fragment: ports//x}", "{}", "this is no way into a body"),
-        ("{collection: /boards, fragment: 'a.b'}", "{}", "this is no way into a body"),
+        ("{collection: /boards, fragment: ports//x}", "{}", "this is not a path into a body"),
+        ("{collection: /boards, fragment: 'a.b'}", "{}", "this is not a path into a body"),
         ("{collection: /boards, fragment: 5}", "{}", "`fragment` is a number"),
         (
             "{collection: /boards, fragment: ports/*, secret: {member: s, text: {type: string}}}",
@@ -235,7 +235,7 @@ fn members_are_checked_when_a_catalog_is_loaded() {
         ("[]", "c.yaml:11: `members` is a list; state keys with bodies"),
         (
             "{a/b: {}}",
-            "c.yaml:11: the member's name is no key: a key may not contain the character '/'; choose another key",
+            "c.yaml:11: the member's name is not a key: a key may not contain the character '/'; choose another key",
         ),
         (
             "{a: {n: x}}",
@@ -347,12 +347,12 @@ fn operations_fit_the_kind() {
     );
     assert_eq!(
         with("object", "[append]", "{}"),
-        ["x.yaml:3: \"append\" is no operation of this kind; use some of replace"]
+        ["x.yaml:3: \"append\" is not an operation of this kind; use some of replace"]
     );
     assert_eq!(
         with("value", "[repalce]", "{}"),
         [
-            "x.yaml:3: \"repalce\" is no operation of this kind; did you mean `replace`?; use some of replace, append"
+            "x.yaml:3: \"repalce\" is not an operation of this kind; did you mean `replace`?; use some of replace, append"
         ]
     );
 }
@@ -404,7 +404,7 @@ fn folder(name: &str) -> PathBuf {
     dir
 }
 
-// Writes catalogs beside each other and loads the last one.
+// Writes catalogs next to each other and loads the last one.
 fn load(test: &str, catalogs: &[(&str, &[(&str, &str)])]) -> Result<Catalog, catalog::LoadError> {
     let root = folder(test);
     for (name, files) in catalogs {

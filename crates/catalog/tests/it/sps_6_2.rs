@@ -137,7 +137,7 @@ fn every_rule_of_the_mail_settings_is_enforced() {
         (set("/smtp_server/port", json!(25)), &["/smtp_server/port unknown-member"]),
         (set("/smtp_server", json!({"selection": "fqdn", "value": "mail.example.com"})), &[]),
         (set("/admin_address", json!(null)), &[]),
-        (set("/admin_address", json!("nobody")), &["/admin_address format"]),
+        (set("/admin_address", json!("root")), &["/admin_address format"]),
         (set("/alerting_address", json!(7)), &["/alerting_address type"]),
         (set("/reporting_address", json!("a b@example.com")), &["/reporting_address format"]),
         (set("/sender_address", json!("sps@example.com")), &[]),
@@ -290,7 +290,7 @@ fn every_rule_of_snmp_traps_is_enforced() {
         let pointer = format!("/version/value/{name}");
         assert_eq!(check(trap, &v3, &[(&pointer, None)]), [format!("{pointer} required")]);
     }
-    // What follows from a broken member is not told beside it.
+    // What follows from a broken member is not reported with it.
     let broken = [
         ("/version/value/encryption_method", Some(json!("rc4"))),
         ("/version/value/encryption_password", Some(json!(null))),

@@ -3,7 +3,7 @@
 //! Alongside the nodes a tree keeps two things that must never disagree with them, and therefore
 //! change in the same functions: the reverse index (who refers to a node) and the digest. All
 //! changes go through [`Tree::object_create`], [`Tree::object_replace`], [`Tree::object_delete`]
-//! and [`Tree::collection_reorder`]; [`Tree::apply`] speaks of the same four as data. Only a tree
+//! and [`Tree::collection_reorder`]; [`Tree::apply`] takes the same four as data. Only a tree
 //! that is read back has another way, [`Tree::collection_fill`], which gives what the first of the
 //! four would.
 

@@ -224,8 +224,8 @@ impl Tree {
         self.bodies == 0
     }
 
-    /// Counts digest and reverse index anew, for those who doubt them: `true` when both agree with
-    /// the nodes. Costs O(n).
+    /// Computes digest and reverse index again, as a check: `true` when both agree with the
+    /// nodes. Costs O(n).
     #[must_use]
     pub fn is_consistent(&self) -> bool {
         let mut digest = TreeDigest::default();

@@ -16,7 +16,7 @@ impl Engine {
         self.shared.log.awaiting().map(|awaiting| (awaiting.number, awaiting.until))
     }
 
-    /// Confirms a commit: it stays. Waits for the store, hence not for a runtime's threads.
+    /// Confirms a commit: it stays. Waits for the store: do not call it on a runtime's threads.
     ///
     /// # Errors
     /// [`Error::NotAwaiting`] when no commit awaits this token, or its time has passed.
@@ -31,7 +31,7 @@ impl Engine {
     }
 
     /// Gives a commit that awaits its confirmation this much time from now; says until when.
-    /// Waits for the store, hence not for a runtime's threads.
+    /// Waits for the store: do not call it on a runtime's threads.
     ///
     /// # Errors
     /// [`Error::NotAwaiting`] when no commit awaits this token, or its time has passed.
@@ -46,7 +46,7 @@ impl Engine {
     }
 
     /// Undoes a commit that awaits its confirmation, now; gives the revision that undoes it. Waits
-    /// for the store, hence not for a runtime's threads.
+    /// for the store: do not call it on a runtime's threads.
     ///
     /// # Errors
     /// [`Error::NotAwaiting`] when no commit awaits this token, or its time has passed.

@@ -13,7 +13,7 @@ use crate::shared::Rules;
 use crate::transaction::OpenTransaction;
 
 impl Engine {
-    // A default that nobody stores needs no minted member either, so those wait for their user.
+    // A default that is not stored needs no generated member either, so those are made on demand.
     pub(super) fn fill_in_defaults(&self, mint: &mut FactoryGenerator<'_>) -> Result<(), Error> {
         let running = self.running();
         let catalog = &self.shared.catalog;

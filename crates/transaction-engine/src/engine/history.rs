@@ -39,7 +39,7 @@ impl Engine {
             Page::After(number) => (oldest.max(number.get() + 1)..=head).take(limit).collect(),
         };
         let infos = numbers.into_iter().map(|n| self.shared.log.info(RevisionNumber::new(n)));
-        // One that was taken away meanwhile is not there.
+        // One that was removed meanwhile is left out.
         infos.filter_map(|info| info.map_err(Error::Store).transpose()).collect()
     }
 
@@ -55,7 +55,7 @@ impl Engine {
     }
 
     /// The tree of a revision; `None` when there is no such revision, or it is not kept any more.
-    /// Costs the records between it and the nearest tree at hand.
+    /// Costs the records between it and the nearest tree in memory.
     ///
     /// # Errors
     /// The store cannot be read, or is damaged.

@@ -6,7 +6,7 @@ use crate::store::Verified;
 
 impl Engine {
     /// Does now, and waits for it, what the background does in its own time: a checkpoint if one is
-    /// due, and taking away what need not be kept.
+    /// due, and removing what need not be kept.
     ///
     /// # Errors
     /// The store failed, or no checkpoint could be made that covers what would go.
@@ -14,7 +14,7 @@ impl Engine {
         self.background.as_ref().map_or(Ok(()), |background| background.duties.run())
     }
 
-    /// Reads everything in the store and checks it against everything else, beside commits.
+    /// Reads everything in the store and checks it against everything else, while commits go on.
     ///
     /// # Errors
     /// The first thing that is not in order.

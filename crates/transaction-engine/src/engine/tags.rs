@@ -20,7 +20,7 @@ impl Engine {
     }
 
     /// Names a revision, or gives its name to another. A named revision is kept, with all that came
-    /// after it. Waits for the store, hence not for a runtime's threads.
+    /// after it. Waits for the store: do not call it on a runtime's threads.
     ///
     /// # Errors
     /// [`Error::TagName`], [`Error::NoRevision`]; the store failed.
@@ -30,7 +30,7 @@ impl Engine {
         self.lane.call(move |work| work.tag_set(author, name, number))
     }
 
-    /// Takes a name away. Waits for the store, hence not for a runtime's threads.
+    /// Removes a name. Waits for the store: do not call it on a runtime's threads.
     ///
     /// # Errors
     /// [`Error::NoTag`]; the store failed.
@@ -46,7 +46,7 @@ impl Engine {
 }
 
 impl Committer {
-    // On the writer's thread, so that the revision cannot be taken away meanwhile.
+    // On the writer's thread, so that the revision cannot be removed meanwhile.
     fn tag_set(
         &mut self,
         author: String,

@@ -121,7 +121,7 @@ impl Engine {
     ) -> Result<Committed, Error> {
         let (answer, answered) = std::sync::mpsc::sync_channel(1);
         self.transaction_commit_begin(session, options, move |result| {
-            // Whoever waited may be gone; the commit stands all the same.
+            // The client may be gone; the commit stands all the same.
             let _ = answer.send(result);
         });
         answered.recv().unwrap_or(Err(Error::Store(StoreError::Poisoned)))

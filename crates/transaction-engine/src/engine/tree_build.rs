@@ -1,4 +1,4 @@
-//! A whole tree from outside: every body checked, every secret sealed, every fault told at once.
+//! A whole tree from outside: every body checked, every secret sealed, every fault reported at once.
 
 use catalog::{Checked, Layer, Violation, Violations, rule};
 use config_tree::{Body, NodePath, Tree};

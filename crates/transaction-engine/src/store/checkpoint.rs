@@ -1,9 +1,9 @@
 //! A whole tree in a plain file: the second head, and the way out when the store refuses.
 //!
-//! A store cannot notice that its own tail was cut off cleanly; a file beside it that names a
+//! A store cannot notice that its own tail was cut off cleanly; a file next to it that names a
 //! later revision can. And a tree that is read from a file need not be replayed from the first
 //! commit on. Both only help if the file is right, so it carries a hash over all of itself, and
-//! it is written beside, synced, renamed and its folder synced: under its name it is whole.
+//! it is written under another name, synced, renamed and its folder synced: under its name it is whole.
 //!
 //! The file is text, one JSON value a line, so that it can be read with any tool, and is streamed
 //! both ways, because a million bodies should not need to stand in memory twice. How it is read is
@@ -41,12 +41,12 @@ const REMEDY: &str = "the checkpoint before it or the revisions themselves are u
                       move the file away";
 
 /// The folder of checkpoints: `NNNNNNNN.checkpoint`, named after their revisions, and a note of the
-/// newest revision. Beside the store it is the second head.
+/// newest revision. It is the second head, outside the store.
 #[derive(Debug)]
 pub struct CheckpointDir {
     path: PathBuf,
     high_water_mark: HighWaterMark,
-    // Held while a file is written and old ones are taken away, and while files are checked.
+    // Held while a file is written and old ones are removed, and while files are checked.
     busy: Mutex<()>,
     // The newest checkpoint that was read back and found right since the folder was opened, or 0.
     // It stays while it is that, as what came before it may be gone.

@@ -16,7 +16,7 @@ use super::checkpoint::{Checkpoint, Header, Line, Problem, TRAILER, trailer};
 use super::layout::{FORMAT, parse_path};
 use crate::store::revision::RevisionNumber;
 
-/// How much is parsed at a time: much beside the start of a thread, little beside a large tree.
+/// How much is parsed at a time: much compared with the start of a thread, little compared with a large tree.
 const BLOCK_BYTES: usize = 1 << 20;
 
 /// How many blocks may wait for the one that is next to be put into the tree.
@@ -84,9 +84,9 @@ fn read_header<R: BufRead>(lines: &mut Lines<R>, number: RevisionNumber) -> Resu
         return Err(Problem::Damaged(format!("it says it is of revision {}", header.number)));
     }
     let chain = Hash::from_hex(header.chain.as_bytes());
-    let chain = chain.map_err(|_| Problem::in_line(1, "the chain hash is no hash"))?;
+    let chain = chain.map_err(|_| Problem::in_line(1, "the chain hash is not a hash"))?;
     let digest = TreeDigest::from_hex(&header.digest);
-    let digest = digest.ok_or_else(|| Problem::in_line(1, "the digest is no digest"))?;
+    let digest = digest.ok_or_else(|| Problem::in_line(1, "the digest is not a digest"))?;
     let sequence = |(path, number): (&String, &u64)| {
         let path = parse_path(path).map_err(|what| Problem::in_line(1, what))?;
         Ok((path, *number))

@@ -2,7 +2,7 @@
 //!
 //! A kill from outside comes when it comes; some of the moments that matter are a few instructions
 //! long. So the steps of a commit, and everything else that writes, have names. A debug build that
-//! was [armed](arm) with one of them kills itself there, by the same signal that nobody can catch.
+//! was [armed](arm) with one of them kills itself there, by the signal that cannot be caught.
 //! All names stand in one table, so that a test can go through all of them, and a step that no test
 //! reaches is noticed.
 //!
@@ -32,9 +32,9 @@ points! {
     // A store is made.
     /// The data directory is locked, and there is no store.
     StoreBegun "store.begun",
-    /// sled has made its files, beside their place.
+    /// sled has made its files, under another name.
     StoreHalfMade "store.half_made",
-    /// They are on the medium, beside their place.
+    /// They are on the disk, under another name.
     StoreMade "store.made",
     /// They are in their place, and their folder is not synced.
     StoreMoved "store.moved",
@@ -44,11 +44,11 @@ points! {
     NoteMade "note.made",
     /// The note has its length, and its folder is not synced.
     NoteSized "note.sized",
-    /// A private file is made, beside its place, and empty.
+    /// A private file is made, under another name, and empty.
     FileMade "file.made",
-    /// A private file is written, beside its place.
+    /// A private file is written, under another name.
     FileWritten "file.written",
-    /// A private file is on the medium, beside its place.
+    /// A private file is on the disk, under another name.
     FileSynced "file.synced",
     /// A private file is in its place, and its folder is not synced.
     FileMoved "file.moved",
@@ -80,7 +80,7 @@ points! {
     LogSynced "log.synced",
     /// And it is noted.
     LogNoted "log.noted",
-    /// Commits are durable, and nobody sees them.
+    /// Commits are durable, and not visible yet.
     CommitDurable "commit.durable",
     /// A commit is seen, and not acted upon.
     CommitVisible "commit.visible",
@@ -88,7 +88,7 @@ points! {
     CommitApplied "commit.applied",
     /// The transaction is over, its lock released, and the answer not given.
     CommitClosed "commit.closed",
-    /// The answer is given to whoever sends it to the client.
+    /// The answer is given to the sender.
     CommitAnswered "commit.answered",
     /// Something else that the writer was asked for is done, and the answer not given.
     TaskDone "task.done",
@@ -96,17 +96,17 @@ points! {
     // A commit is undone.
     /// It is known what takes it back, and nothing of that is written.
     UndoPrepared "undo.prepared",
-    /// The undoing is durable, and nobody sees it.
+    /// The undoing is durable, and not visible yet.
     UndoDurable "undo.durable",
 
     // The background.
     /// A checkpoint is due, and nothing of it is written.
     CheckpointBegun "checkpoint.begun",
-    /// It is made, beside its place, and empty.
+    /// It is made, under another name, and empty.
     CheckpointMade "checkpoint.made",
-    /// It is written, beside its place.
+    /// It is written, under another name.
     CheckpointWritten "checkpoint.written",
-    /// It is on the medium, beside its place.
+    /// It is on the disk, under another name.
     CheckpointSynced "checkpoint.synced",
     /// It is in its place, and its folder is not synced.
     CheckpointMoved "checkpoint.moved",
@@ -237,7 +237,7 @@ mod armed {
                 assert_eq!(parse(point.name()).unwrap().point, *point);
             }
             let Effect::Kill(count) = parse("log.synced@3").unwrap().effect else {
-                panic!("it is no kill")
+                panic!("it is not a kill")
             };
             assert_eq!(count.into_inner(), 3);
             assert!(matches!(parse("skip:store.flushed").unwrap().effect, Effect::Skip));

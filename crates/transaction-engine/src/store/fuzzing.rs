@@ -1,5 +1,5 @@
 //! A door for the fuzz targets (`tests/fuzz`): the decoders of everything that is stored, each
-//! beside its encoder.
+//! with its encoder.
 //!
 //! Behind no feature, so that what is fuzzed is what is shipped; nothing in the program calls it.
 //! What goes through a whole store needs no door: [`RevisionLog`](super::RevisionLog) over a
@@ -42,7 +42,7 @@ pub fn record_text(record: &RevisionRecord) -> Option<Vec<u8>> {
     layout::encode_record(record).ok().map(|encoded| encoded.chunks.concat())
 }
 
-/// Reads the text of a record but for its changes, of which there are so many: author, session,
+/// Reads the text of a record but for its changes, of which there is a given number: author, session,
 /// message.
 #[must_use]
 pub fn heading(raw: &[u8]) -> Option<(String, String, Option<String>, usize)> {

@@ -3,10 +3,10 @@
 //! One turned bit can make sled take the end of its log for the torn end of an interrupted write:
 //! it then opens without a word at an earlier revision (docs/adr/0002). A checkpoint notices, but
 //! is only made now and then. This note is made at every commit, and costs a write of 248 bytes:
-//! the newest chain entry, and the head of what is kept beside revisions.
+//! the newest chain entry, and the head of the metadata.
 //!
 //! It is made *after* the sync that made the revision durable, and not synced itself: so it never
-//! speaks of a revision that might not be there, and is on the medium with the sync of the next
+//! names a revision that might not be there, and is on the medium with the sync of the next
 //! commit at the latest. Two places take turns, so that a torn write leaves the other.
 
 use std::fs::{File, OpenOptions};
@@ -39,7 +39,7 @@ pub(super) struct HighWaterMark {
 pub(super) struct Seen {
     /// The newest revision; none before the first.
     pub(super) entry: Option<ChainEntry>,
-    /// What is kept beside revisions.
+    /// The metadata.
     pub(super) metadata: MetadataHead,
 }
 
@@ -113,7 +113,7 @@ impl Seen {
 
     pub(super) fn parse(place: &[u8]) -> Option<Self> {
         let (entry, rest) = place.split_at(ChainEntry::BYTES);
-        // Nothing, in a note that was made before anything was kept beside revisions.
+        // Nothing, in a note that was made before there was any metadata.
         let metadata = match rest.iter().all(|byte| *byte == 0) {
             true => MetadataHead::default(),
             false => MetadataHead::parse(&rest[..MetadataHead::BYTES])?,

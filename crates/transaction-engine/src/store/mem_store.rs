@@ -7,7 +7,7 @@
 //! number of the operation, so that a test can try every one of them in turn.
 //!
 //! It is public and not hidden behind a test flag: everything above it is tested on it, in every
-//! crate, and it is honest enough for a daemon that shall forget everything.
+//! crate, and it is honest enough for a daemon that is to forget everything.
 
 use std::collections::BTreeMap;
 use std::io;

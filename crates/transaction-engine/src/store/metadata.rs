@@ -1,9 +1,9 @@
-//! What is kept beside revisions: tags, the answers that retries get, the commit that awaits its
+//! What is kept in addition to revisions: tags, the answers that retries get, the commit that awaits its
 //! confirmation.
 //!
 //! It changes without a revision of its own, so the chain of hashes does not cover it. It has a
 //! head of its own instead: a count of the batches that changed it, and a sum of hashes over all
-//! of its entries. Both go into the same batch as the change, and into the note beside the store,
+//! of its entries. Both go into the same batch as the change, and into the note next to the store,
 //! so that a turned bit, a lost entry and a tail that was cut off are noticed here too.
 //!
 //! Each value is JSON behind a hash of key and text, and is checked whenever it is read.
@@ -65,7 +65,7 @@ pub struct Awaiting {
     pub token: [u8; 32],
 }
 
-/// A change of what is kept beside revisions.
+/// A change of the metadata.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum MetadataChange {
     /// Gives a name to a revision, the one it had before or a new one.
@@ -199,7 +199,7 @@ impl Metadata {
                 let next = self.next_expiry.map_or(answer.expires, |at| at.min(answer.expires));
                 self.next_expiry = Some(next);
                 let key = answer_key(&answer.slot);
-                // One that has expired and was not taken away yet: nothing else is replaced.
+                // One that has expired and was not removed yet: nothing else is replaced.
                 if let Some((former, _)) = stored_answer(store, &answer.slot)? {
                     entries.insert(expiry_key(former.expires, &answer.slot), None);
                 }

@@ -1,7 +1,7 @@
 //! Small files that only their owner may read, written whole or not at all.
 //!
-//! Keys, password hashes and exported configurations are all written this way: beside their place,
-//! synced, and moved there, so that no crash leaves half of one; and the name is synced too, since a
+//! Keys, password hashes and exported configurations are all written this way: under another
+//! name, synced, and renamed, so that no crash leaves half of one; and the name is synced too, since a
 //! key that is lost with the power makes every secret unreadable.
 
 use std::fs::{File, OpenOptions, rename};
@@ -18,15 +18,15 @@ use crate::store::failpoint::{Point, reach};
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
-    let beside = path.with_file_name(name);
+    let unfinished = path.with_file_name(name);
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
     reach(Point::FileMade);
     file.write_all(content)?;
     reach(Point::FileWritten);
     file.sync_all()?;
     reach(Point::FileSynced);
-    rename(&beside, path)?;
+    rename(&unfinished, path)?;
     reach(Point::FileMoved);
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()

@@ -4,7 +4,7 @@
 //! so any change can be explained, compared and undone years later from the record alone, and a
 //! replay notices at once when it is applied to the wrong tree.
 //!
-//! No clock is read here. A [`Timestamp`] comes from whoever was handed the engine's clock.
+//! No clock is read here. A [`Timestamp`] comes from code that has the engine's clock.
 
 use std::fmt;
 use std::time::Duration;
@@ -193,7 +193,7 @@ mod tests {
     fn arithmetic_stays_in_range() {
         let (a, b) = (Timestamp::from_micros(5), Timestamp::from_micros(8));
         assert_eq!(b.since(a), Duration::from_micros(3));
-        assert_eq!(a.since(b), Duration::ZERO, "a clock that was set back is no debt");
+        assert_eq!(a.since(b), Duration::ZERO, "a clock that was set back counts as zero");
         assert_eq!(a.plus(Duration::from_micros(3)), b);
         assert_eq!(a.plus(Duration::MAX).as_micros(), i64::MAX);
         let longest = Timestamp::from_micros(i64::MAX).since(Timestamp::from_micros(i64::MIN));

@@ -1,9 +1,9 @@
 //! Waiting for sled to hand everything to the kernel, which it may forget to say.
 //!
 //! When a write fails on one of its threads, sled 0.34.7 notes the error, and on one of the two ways
-//! that lead there wakes nobody: a flush that waits already waits for ever (seen with a full disk,
-//! one time in five). Whoever begins a flush after that sees the error at once, and wakes the
-//! others. So a flush that takes its time is not waited for alone: another one is begun beside it.
+//! that lead there wakes no waiter: a flush that waits already waits forever (seen with a full disk,
+//! one time in five). The next flush sees the error at once, and wakes the
+//! others. So a flush that takes its time is not waited for alone: another one is begun.
 //!
 //! Where a commit waits, that is the business of a thread of its own, as handing the flush itself to
 //! another thread would cost every commit two changes of threads.
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-/// A flush seldom takes longer; on a busy disk another one beside it costs nothing.
+/// A flush rarely takes longer; on a busy disk another one costs nothing.
 const FLUSH_PATIENCE: Duration = Duration::from_millis(100);
 
 /// As each that waits occupies one of sled's threads, of which there are 128.
@@ -97,7 +97,7 @@ impl Watched {
         UnderWay(self)
     }
 
-    // While one flush follows another nobody has to wake this thread: it looks now and then, and
+    // While one flush follows another this thread need not be woken: it looks now and then, and
     // goes to sleep when nothing has happened between two looks.
     fn run(&self, help: &dyn Fn()) {
         let mut state = self.state.lock();
@@ -121,7 +121,7 @@ impl Watched {
     }
 }
 
-/// Waits for what `begin` begins; for another of it beside, when that takes long.
+/// Waits for what `begin` begins; for another one too, when that takes long.
 fn await_one<T, F: Future<Output = T>>(begin: impl Fn() -> F) -> T {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);

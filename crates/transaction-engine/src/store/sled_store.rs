@@ -5,7 +5,7 @@
 //! never syncs, so no value is longer than 4 KiB. And a damaged store makes it panic as often as it
 //! answers with an error, so every call is guarded, and a panic becomes a sentence.
 //!
-//! sled has a lock of its own, whose error is not to be told from others; ours comes first and
+//! sled has a lock of its own, whose error cannot be distinguished from others; ours comes first and
 //! covers the whole data directory.
 
 use std::any::Any;
@@ -62,7 +62,7 @@ struct Database {
     // A handle on the file system that holds everything.
     medium: File,
     path: PathBuf,
-    // Set by a failed write or sync of any store: nobody knows what is on the medium then, and that
+    // Set by a failed write or sync of any store: it is unknown what is on the disk then, and that
     // goes for all of them.
     failed: AtomicBool,
     siblings: Mutex<BTreeSet<String>>,
@@ -100,9 +100,9 @@ impl SledStore {
         remove_unfinished(&folder)?;
         expect_readable(&folder)?;
         let db = open_when_free(&folder, cache_bytes)?;
-        let beside = db.clone();
-        // What it answers is what the flush gets beside which it was begun.
-        let flusher = Flusher::start(move || _ = guarded("flush the store", || flush(&beside)));
+        let second = db.clone();
+        // The flush that was slow gets the same answer.
+        let flusher = Flusher::start(move || _ = guarded("flush the store", || flush(&second)));
         let flusher = flusher.map_err(StoreError::io("look after the store"))?;
         let tree = sled::Tree::clone(&db);
         let database = Database {
@@ -153,7 +153,7 @@ fn tree_name(name: &str) -> String {
 
 impl Database {
     fn db(&self) -> Result<&sled::Db, sled::Error> {
-        // It is taken when the last store goes, and nobody can ask any more.
+        // It is taken when the last store goes, and no call can come any more.
         self.db.as_ref().ok_or_else(|| sled::Error::Unsupported("the store is closed".into()))
     }
 
@@ -192,7 +192,7 @@ impl Store for SledStore {
     }
 
     // sled begins a batch with a note of how long it is, in a write of its own that a flush waits
-    // for besides that of the batch: as long as a small commit takes otherwise.
+    // for in addition to that of the batch: as long as a small commit takes otherwise.
     fn write_in_order(&self, batch: Batch) -> Result<(), StoreError> {
         batch.check(self.limits())?;
         self.change(|tree| {
@@ -252,7 +252,7 @@ impl Drop for Database {
     }
 }
 
-/// Lets sled go, which flushes then, and may panic as at any other time. It may also wait for ever,
+/// Lets sled go, which flushes then, and may panic as at any other time. It may also wait forever,
 /// but not when everything was flushed before, or something failed before.
 fn close(db: sled::Db) -> Result<(), StoreError> {
     guarded("close the store", || {
@@ -290,8 +290,8 @@ fn expect_space(medium: &File) -> Result<(), StoreError> {
     ))
 }
 
-/// Makes a store beside its place and moves it there whole: sled's first files are not written
-/// atomically, and half of one would be refused for ever.
+/// Makes a store under another name and renames it when it is whole: sled's first files are not written
+/// atomically, and half of one would be refused forever.
 fn create_store(
     data_dir: &Path,
     folder: &Path,
@@ -299,27 +299,27 @@ fn create_store(
     cache_bytes: u64,
 ) -> Result<(), StoreError> {
     let doing = || StoreError::io(format!("make the store {}", folder.display()));
-    let beside = data_dir.join(format!("{FOLDER}.new"));
-    if beside.exists() {
+    let unfinished = data_dir.join(format!("{FOLDER}.new"));
+    if unfinished.exists() {
         // Left by a first start that was killed; nothing was ever acknowledged from it.
-        std::fs::remove_dir_all(&beside).map_err(doing())?;
+        std::fs::remove_dir_all(&unfinished).map_err(doing())?;
     }
-    create_folder(&beside)?;
-    let db = open_sled(&beside, cache_bytes)?;
+    create_folder(&unfinished)?;
+    let db = open_sled(&unfinished, cache_bytes)?;
     reach(Point::StoreHalfMade);
     // sled panics where a sync fails while it goes.
     close(db)?;
-    sync_medium(medium, &beside).map_err(doing())?;
+    sync_medium(medium, &unfinished).map_err(doing())?;
     reach(Point::StoreMade);
-    std::fs::rename(&beside, folder).map_err(doing())?;
+    std::fs::rename(&unfinished, folder).map_err(doing())?;
     reach(Point::StoreMoved);
     medium.sync_all().map_err(doing())
 }
 
-/// Takes away what an opening that was cut off had begun.
+/// Removes what an opening that was cut off had begun.
 ///
-/// sled writes a snapshot of its page table beside its place and renames it. Without this it would
-/// take half of one for a whole one, and refuse the store for ever. Nothing is lost with it: the
+/// sled writes a snapshot of its page table under another name and renames it. Without this it would
+/// take half of one for a whole one, and refuse the store forever. Nothing is lost with it: the
 /// snapshot before goes only when the new one is in place.
 fn remove_unfinished(folder: &Path) -> Result<(), StoreError> {
     let doing = || StoreError::io(format!("remove what is unfinished in {}", folder.display()));
@@ -452,7 +452,7 @@ fn panicked(doing: &str, panic: &(dyn Any + Send)) -> StoreError {
     StoreError::damaged(format!("could not {doing}: sled stopped with {message:?}"), REMEDY)
 }
 
-/// What the system said, if that is what sled stopped at: a full disk is no damage.
+/// What the system said, if that is what sled stopped at: a full disk is not damage.
 fn system_error(message: &str) -> Option<std::io::Error> {
     let (_, rest) = message.split_once("Os { code: ")?;
     let (code, _) = rest.split_once(',')?;

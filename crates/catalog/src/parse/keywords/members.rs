@@ -227,7 +227,7 @@ impl<'a> Reader<'a> {
             return None;
         };
         if property.schema.types != Types::default().with(JsonType::Boolean) {
-            let message = format!("the switch `{name}` is no boolean");
+            let message = format!("the switch `{name}` is not a boolean");
             self.fault(file, member.line, message, "give it `type: boolean`");
         }
         property.required = true;
@@ -254,7 +254,7 @@ impl<'a> Reader<'a> {
                 _ => self.fault(
                     file,
                     part.line,
-                    format!("`{}` is no part of an identity", part.name),
+                    format!("`{}` is not a part of an identity", part.name),
                     remedy,
                 ),
             }

@@ -17,47 +17,47 @@ mod reference;
 mod union;
 mod values;
 
-// What a schema may say, and of values of which type it then speaks.
-const KEYWORDS: &[(&str, Speaks)] = &[
-    ("title", Speaks::All),
-    ("description", Speaks::All),
-    ("default", Speaks::All),
-    ("examples", Speaks::All),
-    ("type", Speaks::All),
-    ("enum", Speaks::All),
-    ("const", Speaks::All),
-    ("$ref", Speaks::All),
-    ("minLength", Speaks::Texts),
-    ("maxLength", Speaks::Texts),
-    ("pattern", Speaks::Texts),
-    ("format", Speaks::Texts),
-    ("x-hint", Speaks::Texts),
-    ("x-secret", Speaks::Texts),
-    ("x-reference", Speaks::Texts),
-    ("minimum", Speaks::Numbers),
-    ("maximum", Speaks::Numbers),
-    ("items", Speaks::Lists),
-    ("minItems", Speaks::Lists),
-    ("maxItems", Speaks::Lists),
-    ("uniqueItems", Speaks::Lists),
-    ("properties", Speaks::Objects),
-    ("required", Speaks::Objects),
-    ("additionalProperties", Speaks::Objects),
-    ("x-switch", Speaks::Objects),
-    ("x-exactly-one-of", Speaks::Objects),
-    ("x-identity", Speaks::Objects),
-    ("x-union", Speaks::Objects),
-    ("x-ordered-map", Speaks::Objects),
+// The keywords of a schema, and the types whose values each applies to.
+const KEYWORDS: &[(&str, Applies)] = &[
+    ("title", Applies::All),
+    ("description", Applies::All),
+    ("default", Applies::All),
+    ("examples", Applies::All),
+    ("type", Applies::All),
+    ("enum", Applies::All),
+    ("const", Applies::All),
+    ("$ref", Applies::All),
+    ("minLength", Applies::Texts),
+    ("maxLength", Applies::Texts),
+    ("pattern", Applies::Texts),
+    ("format", Applies::Texts),
+    ("x-hint", Applies::Texts),
+    ("x-secret", Applies::Texts),
+    ("x-reference", Applies::Texts),
+    ("minimum", Applies::Numbers),
+    ("maximum", Applies::Numbers),
+    ("items", Applies::Lists),
+    ("minItems", Applies::Lists),
+    ("maxItems", Applies::Lists),
+    ("uniqueItems", Applies::Lists),
+    ("properties", Applies::Objects),
+    ("required", Applies::Objects),
+    ("additionalProperties", Applies::Objects),
+    ("x-switch", Applies::Objects),
+    ("x-exactly-one-of", Applies::Objects),
+    ("x-identity", Applies::Objects),
+    ("x-union", Applies::Objects),
+    ("x-ordered-map", Applies::Objects),
 ];
 
-// What is said of a property and not of its value, so that it may stand beside `$ref`.
+// What is said of a property and not of its value, so that it may be combined with `$ref`.
 const PROPERTY_KEYWORDS: [&str; 6] =
     ["x-null-when", "x-required-when", "x-absent-when", "x-unique", "readOnly", "x-derived"];
 
 const NOTES: [&str; 4] = ["title", "description", "default", "examples"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Speaks {
+enum Applies {
     All,
     Texts,
     Numbers,
@@ -65,7 +65,7 @@ enum Speaks {
     Objects,
 }
 
-impl Speaks {
+impl Applies {
     fn of(self, types: Types) -> bool {
         let admits = |kind| types.admits(kind);
         match self {
@@ -194,7 +194,7 @@ impl<'a> Reader<'a> {
     fn referenced(&mut self, file: usize, member: &'a Member, keywords: &Keywords<'a>) -> Schema {
         for (name, other) in &keywords.members {
             if *name != "$ref" && !NOTES.contains(name) {
-                let message = format!("`{name}` cannot stand beside `$ref`");
+                let message = format!("`{name}` cannot be combined with `$ref`");
                 self.fault(
                     file,
                     other.line,
@@ -318,11 +318,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    // A keyword that speaks of values which the type excludes was meant for something else.
+    // A keyword for values which the type excludes was meant for something else.
     fn applicable(&mut self, file: usize, keywords: &Keywords<'a>, types: Types) {
-        for (name, speaks) in KEYWORDS {
+        for (name, applies) in KEYWORDS {
             if let Some(member) = keywords.get(name)
-                && !speaks.of(types)
+                && !applies.of(types)
             {
                 let message = format!("`{name}` says nothing about {types}");
                 self.fault(file, member.line, message, "remove it, or correct `type`");

@@ -27,7 +27,7 @@ impl<'a> Reader<'a> {
                 || NOTES.contains(name)
                 || by_name && NAME_RULES.contains(name);
             if !allowed {
-                let message = format!("`{name}` cannot stand beside `x-reference`");
+                let message = format!("`{name}` cannot be combined with `x-reference`");
                 self.fault(file, other.line, message, "remove it: a reference is a key");
             }
         }
@@ -64,7 +64,7 @@ impl<'a> Reader<'a> {
         let collection = match NodePath::parse(path) {
             Ok(collection) => collection,
             Err(error) => {
-                self.fault(file, line, format!("this is no path: {error}"), remedy);
+                self.fault(file, line, format!("this is not a path: {error}"), remedy);
                 return None;
             }
         };
@@ -180,7 +180,7 @@ impl<'a> Reader<'a> {
         };
         let steps: Option<Vec<FragmentStep>> = text.split('/').map(step).collect();
         if steps.is_none() && part.node.as_text().is_some() {
-            let message = "this is no way into a body";
+            let message = "this is not a path into a body";
             let remedy = "write the names of members, and `*` for the keys of an ordered map, \
                           such as `interfaces/*/addresses/*`";
             self.fault(file, part.line, message, remedy);

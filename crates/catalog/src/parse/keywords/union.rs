@@ -67,7 +67,8 @@ impl<'a> Reader<'a> {
             }
         }
         if keywords.get("type").is_some_and(|t| t.node.as_text() != Some("object")) {
-            let message = "a branch states members beside the tag, so its type is object";
+            let message =
+                "a branch states the members that accompany the tag, so its type is object";
             self.fault(
                 file,
                 member.line,

@@ -43,7 +43,7 @@ impl<'a> Reader<'a> {
                 None => {
                     let known = JsonType::ALL.map(JsonType::name);
                     let near = suggest::hint(name, known);
-                    let message = format!("{name:?} is no type{near}");
+                    let message = format!("{name:?} is not a type{near}");
                     self.fault(
                         file,
                         node.line,
@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
             _ => None,
         };
         if count.is_none() {
-            let message = format!("`{name}` is no number of things");
+            let message = format!("`{name}` is not a count");
             self.fault(file, member.line, message, "write zero or a positive integer");
         }
         count

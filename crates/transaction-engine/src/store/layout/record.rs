@@ -38,7 +38,7 @@ struct StoredReference<'a> {
 }
 
 impl<'a> StoredBody<'a> {
-    /// Checks that the text is one JSON value and nothing beside it: what we could not read back
+    /// Checks that the text is one JSON value and nothing else: what we could not read back
     /// must not get in.
     pub(crate) fn of(body: &'a Body, path: &NodePath) -> Result<Self, String> {
         let text = body.text();
@@ -266,7 +266,7 @@ pub(crate) fn decode_record(raw: &[u8]) -> Result<RevisionRecord, String> {
         author: author.into_owned(),
         session: session.into_owned(),
         message: message.map(Cow::into_owned),
-        digest: TreeDigest::from_hex(&digest).ok_or("the digest is no digest")?,
+        digest: TreeDigest::from_hex(&digest).ok_or("the digest is not a digest")?,
         changes: changes.into_iter().map(StoredChange::into_change).collect::<Result<_, _>>()?,
     })
 }

@@ -8,11 +8,11 @@ use crate::store::failpoint::{Point, reach};
 use crate::store::revision::RevisionNumber;
 use crate::store::{Batch, StoreError, layout, recover};
 
-/// At most so many records are taken away in one batch, and so many of their chunks.
+/// Maximum number of records that one batch removes; their chunks have a limit of their own.
 const RECORDS_PER_SHORTENING: u64 = 64;
 const CHUNKS_PER_SHORTENING: usize = 1024;
 
-/// How far records were taken away.
+/// How far records were removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shortened {
     /// All that was asked for.
@@ -26,7 +26,7 @@ pub enum Shortened {
 impl RevisionLog {
     /// Makes sure that records before `from` are not needed any more: that a checkpoint which
     /// covers them was read back and is right. Costs O(n) where that is not known yet, and nothing
-    /// otherwise. May run beside appends.
+    /// otherwise. May run during appends.
     ///
     /// # Errors
     /// There is no such checkpoint.
@@ -72,7 +72,7 @@ impl RevisionLog {
         let Some(dir) = &self.checkpoints else {
             return Err(StoreError::refused("to take records away that no checkpoint covers"));
         };
-        // Whoever checks everything is not to find records gone under their eyes.
+        // Records must not disappear during a check of everything.
         dir.try_undisturbed(|| self.shorten_now(from)).unwrap_or(Ok(Shortened::NotNow))
     }
 
@@ -100,7 +100,7 @@ impl RevisionLog {
         let more = until < from || chunks.len() == CHUNKS_PER_SHORTENING;
         chunks.into_iter().for_each(|key| batch.delete(key));
         if batch.bytes() > 0 {
-            // First: whoever fails to read one of them sees that it is not kept any more.
+            // First, so that a reader who fails to read one of them sees that it is no longer kept.
             self.oldest.fetch_max(until.get(), Ordering::AcqRel);
             let latch = Latch::arm(&self.poisoned);
             reach(Point::ShortenBatched);
@@ -111,7 +111,7 @@ impl RevisionLog {
         Ok(if more { Shortened::InPart } else { Shortened::Whole })
     }
 
-    // The keys of chunks that nobody speaks of any more, as many as go into one batch.
+    // The keys of chunks that nothing refers to any more, as many as go into one batch.
     fn chunks_before(&self, oldest: RevisionNumber) -> Result<Vec<Vec<u8>>, StoreError> {
         let mut keys = Vec::new();
         for item in self.store.scan(layout::RECORD_PREFIX).take(CHUNKS_PER_SHORTENING) {

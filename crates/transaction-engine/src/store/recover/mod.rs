@@ -412,7 +412,7 @@ fn read_high_water_mark(
         }
         Noted::Blank => Ok(None),
         Noted::Unreadable => {
-            warnings.push("the note of the newest revision is damaged, and is made anew".into());
+            warnings.push("the note of the newest revision is damaged, and is made again".into());
             Ok(None)
         }
     }

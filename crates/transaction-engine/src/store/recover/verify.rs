@@ -28,7 +28,7 @@ pub struct Verified {
     pub warnings: Vec<String>,
 }
 
-/// Checks everything against everything else, while nobody writes a checkpoint.
+/// Checks everything against everything else, while no checkpoint is written.
 pub(crate) fn verify(
     chain: &Chain<'_>,
     checkpoints: Option<&CheckpointDir>,
@@ -78,7 +78,7 @@ fn read_marks(
     Ok(marks)
 }
 
-/// That there is nothing in the store but what the chain speaks of.
+/// That there is nothing in the store but what the chain refers to.
 fn check_keys(chain: &Chain<'_>, records: u64, chunks: u64) -> Result<(), StoreError> {
     let (mut indexed, mut stored) = (0, 0);
     for item in chain.store.scan(b"") {
@@ -91,7 +91,7 @@ fn check_keys(chain: &Chain<'_>, records: u64, chunks: u64) -> Result<(), StoreE
                 _ => indexed += 1,
             },
             Some(KeyKind::Chunk(number)) if number > chain.head_number() => {}
-            // Left from a record that is being taken away.
+            // Left from a record that is being removed.
             Some(KeyKind::Chunk(number)) if number < chain.oldest => {}
             Some(KeyKind::Chunk(_)) => stored += 1,
             None => return Err(damaged(format!("it has an unknown key {}", key.escape_ascii()))),

@@ -1,6 +1,7 @@
 //! The executable as a person or a supervisor meets it: what it prints, where it keeps things, what
 //! it refuses, and how it ends.
 
+mod backups;
 mod certificates;
 mod command_line;
 mod data_dir;

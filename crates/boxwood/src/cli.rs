@@ -32,6 +32,10 @@ pub enum Command {
     Export(ExportFlags),
     /// Load such a document as one transaction.
     Import(ImportFlags),
+    /// Write everything in a data directory into one file, also while its daemon runs.
+    Backup(BackupFlags),
+    /// Make a data directory of such a file.
+    Restore(RestoreFlags),
     /// Read everything in a data directory that no daemon uses, and report what is damaged.
     Verify(StateFlags),
     /// Ask a daemon on this machine whether it is healthy; exit code 0 or 1. For containers.
@@ -156,6 +160,28 @@ pub struct ImportFlags {
     #[command(flatten)]
     pub remote: RemoteFlags,
     /// A data directory.
+    #[command(flatten)]
+    pub state: StateFlags,
+}
+
+/// What `backup` takes.
+#[derive(Debug, Args)]
+pub struct BackupFlags {
+    /// The file to write. It holds the key that seals secrets: keep it as safe as the directory.
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// The data directory. A daemon that uses it is asked for the backup, on the same machine, by
+    /// its own user or by root.
+    #[command(flatten)]
+    pub state: StateFlags,
+}
+
+/// What `restore` takes.
+#[derive(Debug, Args)]
+pub struct RestoreFlags {
+    /// The file that `boxwood backup` wrote.
+    pub file: PathBuf,
+    /// The data directory to make, which must be empty or not exist yet.
     #[command(flatten)]
     pub state: StateFlags,
 }

@@ -19,13 +19,16 @@ use front_end::{
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
+use transaction_engine::Engine;
 use transaction_engine::clock::{AdjustableClock, Clock, SystemClock};
 
 use crate::administrator::{self, AdministratorError};
 use crate::appliance::{self, ApplianceError};
+use crate::backup::control;
+use crate::backup::source::{Log, Part, Source};
 use crate::banner;
 use crate::certificate::Keeper;
-use crate::data_dir::{DataDir, DataDirError, Home};
+use crate::data_dir::{DataDir, DataDirError, Home, Place};
 use crate::engine::{OpenError, Opened, Opening};
 use crate::port_holder::{self, Holder};
 use crate::settings::{Mode, Secret, Settings};
@@ -173,6 +176,7 @@ fn start(
 ) -> Result<Running, DaemonError> {
     let names: Vec<&str> = catalogs.iter().map(|catalog| catalog.name()).collect();
     let homes = data.open(&names, settings.store.cache_bytes)?;
+    let places = homes.iter().map(Home::place).collect();
     let adjustable = (settings.mode == Mode::Dev).then(|| Arc::new(AdjustableClock::default()));
     let clock: Arc<dyn Clock> = match &adjustable {
         Some(clock) => Arc::clone(clock) as _,
@@ -210,6 +214,7 @@ fn start(
         );
         appliances.push(appliance);
     }
+    control::serve(backup_source(data, places, &appliances));
     let worlds = Arc::new(Worlds::new(members, worlds_options(settings, adjustable)));
     worlds.keep_seed().map_err(OpenError::Engine)?;
     let numbered = bound.into_iter().zip(&appliances).enumerate();
@@ -229,6 +234,21 @@ fn start(
     let act = |appliance: &Arc<Appliance>| tokio::spawn(Arc::clone(appliance.acting()).run());
     let acting = appliances.iter().map(act).collect();
     Ok(Running { server, worlds, appliances, keepers, tasks, acting, lines })
+}
+
+/// What goes into a backup of the running daemon: every head of every appliance.
+fn backup_source(data: &DataDir, places: Vec<Place>, appliances: &[Arc<Appliance>]) -> Source {
+    let mut parts = Vec::new();
+    for (place, appliance) in places.iter().zip(appliances) {
+        let mut add = |head: Option<&str>, engine: &Arc<Engine>| {
+            let (store, checkpoints) = place.store(head);
+            let name = head.map_or(place.name.clone(), |head| format!("{}, {head}", place.name));
+            parts.push(Part { name, store, checkpoints, log: Log::Running(Arc::clone(engine)) });
+        };
+        appliance.heads().iter().for_each(|head| add(Some(head.name), &head.engine));
+        add(None, appliance.engine());
+    }
+    Source { root: data.path().to_owned(), places, parts }
 }
 
 /// Opens every appliance, or none: those that were opened are closed again when one is not.

@@ -228,12 +228,17 @@ impl Home {
     /// # Errors
     /// They cannot be opened.
     pub fn head(&self, head: &str) -> Result<(SledStore, CheckpointDir), DataDirError> {
-        let store = match &self.label {
-            None => format!("heads/{head}"),
-            Some(label) => format!("{label}/heads/{head}"),
-        };
+        let store = head_store(self.label.as_deref(), head);
         let checkpoints = self.folder.join("heads").join(head).join("checkpoints");
         Ok((self.store.sibling(&store)?, CheckpointDir::open(checkpoints)?))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        let label = self.label.clone();
+        let folder = label.as_ref().map(|label| Path::new(OTHERS).join(label));
+        Place { name: self.name.clone(), folder: folder.unwrap_or_default(), label }
     }
 
     /// The names of the heads other than the running one.
@@ -255,6 +260,38 @@ impl Home {
     #[must_use]
     pub fn into_store(self) -> SledStore {
         self.store
+    }
+}
+
+/// Where an appliance is in a data directory.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The name of the appliance.
+    pub name: String,
+    /// Its folder, seen from the root; empty for the appliance of the root.
+    pub folder: PathBuf,
+    /// What its stores are called after; `None` at the root.
+    pub label: Option<String>,
+}
+
+impl Place {
+    /// The name of the store of a head, and the folder of its checkpoints, seen from the root.
+    /// `None` is the running head.
+    #[must_use]
+    pub fn store(&self, head: Option<&str>) -> (String, PathBuf) {
+        let label = self.label.as_deref();
+        let Some(head) = head else {
+            return (label.unwrap_or_default().to_owned(), self.folder.join("checkpoints"));
+        };
+        (head_store(label, head), self.folder.join("heads").join(head).join("checkpoints"))
+    }
+}
+
+/// The name of the store of a head other than the running one.
+fn head_store(label: Option<&str>, head: &str) -> String {
+    match label {
+        None => format!("heads/{head}"),
+        Some(label) => format!("{label}/heads/{head}"),
     }
 }
 

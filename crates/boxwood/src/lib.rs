@@ -2,6 +2,7 @@
 
 pub mod administrator;
 pub mod appliance;
+pub mod backup;
 pub mod banner;
 pub mod certificate;
 pub mod cli;

@@ -39,6 +39,8 @@ fn main() -> ExitCode {
         Command::Catalog(command) => end(command::catalog::run(&command)),
         Command::Export(flags) => end(command::export::run(&flags, environment)),
         Command::Import(flags) => end(command::import::run(&flags, environment)),
+        Command::Backup(flags) => end(command::backup::run(&flags, environment)),
+        Command::Restore(flags) => end(command::restore::run(&flags, environment)),
         Command::Verify(flags) => end(command::verify::run(&flags, environment)),
         Command::Healthcheck(flags) => end(command::healthcheck::run(&flags, environment)),
     }

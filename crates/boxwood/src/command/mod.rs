@@ -1,12 +1,14 @@
 //! The commands that answer and end. What they find goes to standard output, what keeps them from
 //! it to standard error.
 
+pub mod backup;
 pub mod catalog;
 pub mod export;
 pub mod healthcheck;
 pub mod import;
 pub mod progress;
 pub mod remote;
+pub mod restore;
 pub mod state;
 pub mod verify;
 
@@ -107,6 +109,9 @@ pub enum CommandError {
     /// The document cannot be imported.
     #[error("nothing was imported: {0}")]
     Refused(#[from] Refusal),
+    /// A backup cannot be made or restored.
+    #[error(transparent)]
+    Backup(#[from] crate::backup::BackupError),
     /// A daemon is not healthy, or there is none.
     #[error(transparent)]
     Unhealthy(#[from] healthcheck::Unhealthy),

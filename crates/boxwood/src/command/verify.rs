@@ -21,6 +21,16 @@ use crate::telemetry;
 /// # Errors
 /// Bad settings, a directory in use or never used, or the first damage that is found.
 pub fn run(flags: &StateFlags, environment: Environment) -> Result<(), CommandError> {
+    let settings = resolve(flags, environment)?;
+    let data = DataDir::of(&settings).map_err(data_error)?;
+    verify_all(&settings, &data)
+}
+
+/// The settings of the daemon whose data directory it is.
+///
+/// # Errors
+/// Bad settings.
+pub fn resolve(flags: &StateFlags, environment: Environment) -> Result<Settings, CommandError> {
     let settings = Settings::resolve(Sources {
         mode: Mode::Serve,
         config_file: flags.config.clone(),
@@ -28,22 +38,43 @@ pub fn run(flags: &StateFlags, environment: Environment) -> Result<(), CommandEr
         flags: flags.given(),
     })?;
     let _ = telemetry::install("warn", settings.log.format, None);
-    let data = DataDir::of(&settings).map_err(data_error)?;
-    let catalogs = catalogs(&settings, &data)?;
-    let names: Vec<&str> = catalogs.iter().map(Catalog::name).collect();
-    if !data.is_used() {
-        let (dir, appliance) = (data.path().to_owned(), names.join(", "));
-        return Err(CommandError::Nothing { dir, appliance });
-    }
-    let homes = data.open(&names, settings.store.cache_bytes).map_err(data_error)?;
-    for (catalog, home) in catalogs.iter().zip(homes) {
+    Ok(settings)
+}
+
+/// Verifies a data directory.
+///
+/// # Errors
+/// The first damage.
+pub fn verify_all(settings: &Settings, data: &DataDir) -> Result<(), CommandError> {
+    let catalogs = catalogs(settings, data)?;
+    for (catalog, home) in catalogs.iter().zip(homes(settings, data, &catalogs)?) {
         verify_home(catalog, home)?;
     }
     Ok(())
 }
 
+/// Locks the directory and finds the place of each appliance in it.
+///
+/// # Errors
+/// It was never used, or is in use.
+pub fn homes(
+    settings: &Settings,
+    data: &DataDir,
+    catalogs: &[Catalog],
+) -> Result<Vec<Home>, CommandError> {
+    let names: Vec<&str> = catalogs.iter().map(Catalog::name).collect();
+    if !data.is_used() {
+        let (dir, appliance) = (data.path().to_owned(), names.join(", "));
+        return Err(CommandError::Nothing { dir, appliance });
+    }
+    data.open(&names, settings.store.cache_bytes).map_err(data_error)
+}
+
 /// The catalogs of the appliances in the directory; those of the settings where it has no names.
-fn catalogs(settings: &Settings, data: &DataDir) -> Result<Vec<Catalog>, CommandError> {
+///
+/// # Errors
+/// A catalog is not known, or has faults.
+pub fn catalogs(settings: &Settings, data: &DataDir) -> Result<Vec<Catalog>, CommandError> {
     let kept = data.kept_names().map_err(data_error)?;
     if kept.is_empty() {
         let own = settings.appliances.iter();

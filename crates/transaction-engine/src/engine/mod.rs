@@ -1,6 +1,7 @@
 //! The engine and its verbs, a file for each subject.
 
 mod autocommit;
+mod backup;
 mod changes;
 mod confirmation;
 mod defaults;
@@ -86,7 +87,7 @@ pub struct Engine {
 
 static ENGINES: AtomicU64 = AtomicU64::new(1);
 
-/// The tree that a session sees at one moment. Holding it holds nobody up.
+/// The tree that a session sees at one moment. Holding it blocks no other session.
 #[derive(Debug)]
 pub enum View {
     /// The last committed revision.
@@ -169,7 +170,7 @@ impl Engine {
         let background = Background::start(Arc::clone(&shared), writer.queue(), nudge, nudged)?;
         let (lane, background) = (Lane::Thread(writer), Some(background));
         let engine = Self::assembled(shared, lane, background, recovered.warnings);
-        // What was to be confirmed while nobody was there.
+        // What was to be confirmed while the process was not running.
         reach(Point::StartRecovered);
         engine.expire_confirmation()?;
         reach(Point::StartSettled);

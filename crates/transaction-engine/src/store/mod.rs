@@ -29,7 +29,7 @@ pub mod sled_store;
 
 pub use checkpoint::CheckpointDir;
 pub use error::{StoreError, chain};
-pub use log::{RevisionLog, Shortened};
+pub use log::{CopyPart, RevisionLog, Shortened};
 pub use mem_store::{Fault, MemStore};
 pub use metadata::{Answer, Awaiting, MetadataChange, Slot, Tag};
 pub use recover::{Recovered, Verified};
@@ -37,27 +37,27 @@ pub use sled_store::SledStore;
 
 /// A durable map from keys to values, in the order of the keys, with atomic batches.
 ///
-/// There is one writer at a time; readers may come from any thread beside it.
+/// There is one writer at a time; readers may come from any other thread.
 pub trait Store: Send + Sync {
     /// Takes a batch whole or not at all, also across a crash. Readers see it from now on, but it
     /// is not durable before [`Store::sync`] says so.
     ///
     /// # Errors
-    /// After one, nobody knows whether the batch is in the store.
+    /// After one, it is unknown whether the batch is in the store.
     fn write(&self, batch: Batch) -> Result<(), StoreError>;
 
     /// Takes the operations of a batch one after the other: a crash may leave the first ones
-    /// without those after them, never the other way round. For whoever needs no more than that, as
+    /// without those after them, never the other way round. For callers that need no more than that, as
     /// a medium may take it faster than a batch that is whole.
     ///
     /// # Errors
-    /// After one, nobody knows which of them are in the store.
+    /// After one, it is unknown which of them are in the store.
     fn write_in_order(&self, batch: Batch) -> Result<(), StoreError>;
 
     /// Returns when everything written so far is on the medium, where a power cut cannot reach it.
     ///
     /// # Errors
-    /// After one, nobody knows what is on the medium, and trying again proves nothing: the kernel
+    /// After one, it is unknown what is on the disk, and trying again proves nothing: the kernel
     /// may have dropped what it could not write.
     fn sync(&self) -> Result<(), StoreError>;
 

@@ -2,14 +2,15 @@
 //!
 //! Three things guard it. Each commit is one batch with one sync, so a crash leaves it whole or
 //! not at all. Each record is hashed and linked to the one before, so what was written is known to
-//! the bit, whatever the medium says. And files beside the store, the checkpoints and a note made
+//! the bit, whatever the disk returns. And files next to the store, the checkpoints and a note made
 //! at every commit, name revisions that must be there, so that even a tail that was cut off
 //! cleanly is noticed.
 //!
-//! After a failed write nobody knows what is on the medium, and trying again proves nothing: the
+//! After a failed write it is unknown what is on the disk, and trying again proves nothing: the
 //! kernel may have dropped what it could not write. So the log then takes no further writes, and
 //! goes on answering reads from what was durable before. A restart reads the truth.
 
+mod copy;
 mod shorten;
 
 use std::collections::{BTreeMap, HashSet};
@@ -32,13 +33,14 @@ use crate::store::chain;
 use crate::store::failpoint::{Point, reach};
 use crate::store::revision::{RevisionInfo, RevisionNumber, RevisionRecord, Timestamp};
 
+pub use copy::CopyPart;
 pub use shorten::Shortened;
 
 /// A single revision up to this size is written in order, and a larger one as a batch: it takes
 /// several of sled's buffers anyway.
 const WRITTEN_IN_ORDER_BYTES: u64 = 64 << 10;
 
-/// At most so many expired answers go with one batch.
+/// Maximum number of expired answers that one batch removes.
 const EXPIRED_ANSWERS_PER_BATCH: usize = 64;
 
 /// All revisions, on a store of any kind. Reads may come from any thread; appends from one.
@@ -52,7 +54,7 @@ pub struct RevisionLog {
     head: AtomicU64,
     // The chain entry of `head`; locked while a batch is written.
     tip: Mutex<Option<ChainEntry>>,
-    // What is kept beside revisions, after the newest durable batch.
+    // The metadata, after the newest durable batch.
     metadata: ArcSwap<Metadata>,
     poisoned: AtomicBool,
     syncs: AtomicU64,
@@ -110,7 +112,7 @@ impl RevisionLog {
         log.note(log.tip.lock().clone(), &log.metadata.load())?;
         reach(Point::RecoveryNoted);
         if marks.is_empty() && recovered.number == RevisionNumber::ZERO {
-            // From now on an empty store beside this file is one that lost everything.
+            // From now on an empty store next to this file is one that lost everything.
             log.checkpoint(RevisionNumber::ZERO, &recovered.tree)?;
         }
         Ok((log, recovered))
@@ -127,7 +129,7 @@ impl RevisionLog {
         self.commit(records, Vec::new(), None)
     }
 
-    /// Adds revisions as [`RevisionLog::append`] does, and changes what is kept beside them, all in
+    /// Adds revisions as [`RevisionLog::append`] does, and changes the metadata, all in
     /// the same batch. Answers that have expired `now` go with it, a few at a time.
     ///
     /// # Errors
@@ -235,7 +237,7 @@ impl RevisionLog {
             decode(&entry, &raw)
         };
         match read() {
-            // Taken away meanwhile, and not damaged.
+            // Removed meanwhile, and not damaged.
             Err(_) if !is_kept() => Ok(None),
             answer => answer.map(Some),
         }
@@ -327,8 +329,8 @@ impl RevisionLog {
         Ok(number.filter(|number| *number <= self.head_number()))
     }
 
-    /// Writes the tree of a durable revision beside the store, and takes the oldest of such files
-    /// away. May run beside appends. Does nothing where no folder for them was given.
+    /// Writes the tree of a durable revision next to the store, and removes the oldest of such
+    /// files. May run during appends. Does nothing where no folder for them was given.
     ///
     /// # Errors
     /// The tree is not that of the revision, or the file cannot be written. The log is as good as
@@ -382,7 +384,7 @@ impl RevisionLog {
         self.syncs.load(Ordering::Relaxed)
     }
 
-    /// Reads everything there is and checks it against everything else. May run beside appends,
+    /// Reads everything there is and checks it against everything else. May run during appends,
     /// and looks at the revisions that were there when it began; checkpoints wait for it.
     ///
     /// # Errors
@@ -403,7 +405,7 @@ impl RevisionLog {
             }
             Ok(verified)
         };
-        // The head is looked up when no checkpoint can come any more, lest one be newer than it.
+        // The head is looked up when no checkpoint can come any more, so that none is newer than it.
         match &self.checkpoints {
             Some(dir) => dir.undisturbed(check),
             None => check(),
@@ -436,7 +438,7 @@ impl RevisionLog {
         Ok((batch, head))
     }
 
-    /// Notes beside the store what is durable, and only when it is.
+    /// Notes next to the store what is durable, and only when it is.
     fn note(&self, entry: Option<ChainEntry>, metadata: &Metadata) -> Result<(), StoreError> {
         match &self.checkpoints {
             Some(dir) if entry.is_some() || metadata.head.sequence > 0 => {
@@ -466,7 +468,7 @@ impl RevisionLog {
     fn check_size(&self, number: RevisionNumber, bytes: u64) -> Result<(), StoreError> {
         let limit = self.store.limits().batch_bytes;
         if bytes > limit {
-            let what = format!("the commit of revision {number}, with those that wait beside it,");
+            let what = format!("the commit of revision {number}, with those that wait with it,");
             return Err(StoreError::TooLarge { what, bytes, limit });
         }
         Ok(())

@@ -63,6 +63,8 @@ impl Target {
     fn begin_log(&mut self, store: &[u8], checkpoints: PathBuf) -> Result<(), BackupError> {
         self.end_log()?;
         let name = std::str::from_utf8(store).map_err(|_| BackupError::Damaged("a name"))?;
+        // Also where the log brings no checkpoint: the folder says that there is such a head.
+        make_folder(&self.root.join(&checkpoints))?;
         let sibling = match name {
             "" => None,
             name => Some(self.store.sibling(name)?),

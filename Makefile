@@ -16,7 +16,8 @@ check: ## Formatting, lints, documentation and plain English, with warnings deni
 
 # What has been rewritten in plain English (docs/STYLE.md).
 PROSE = Makefile README.md SECURITY.md CONTRIBUTING.md docs/*.md docs/adr examples packaging \
-  docs/reference crates/config-tree crates/catalog crates/transaction-engine/src/store config/catalogs
+  docs/reference config fuzz $(addprefix crates/, bench boxwood/src catalog config-tree delivery \
+  front-end transaction-engine/src/store)
 
 test: ## All tests; the boundary tests drive the binary built here
 	cargo build --quiet --package boxwood --package disk-shim

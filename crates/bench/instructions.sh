@@ -43,7 +43,7 @@ nothing=$(count nothing) || exit 2
 : > "$work/counted"
 for path in get get-staged put commit; do
     counted=$(count $path) || exit 2
-    # A commit is no request.
+    # A commit is not a request.
     [ $path = commit ] || counted=$((counted - nothing))
     printf '%s\tinstructions\t%s\n' $path $counted >> "$work/counted"
     awk -v path=$path '$1 == path { printf "%s\tallocations\t%.0f\n", path, $2 }' \

@@ -39,7 +39,7 @@ fn twenty_thousand_nodes_go_in_and_out_in_one_transaction() {
 
     let said = succeed(&[&["import", file.as_str()][..], &flags].concat());
     assert!(
-        said.contains(&format!("{MEMBERS} nodes are revision 1 now: {MEMBERS} added")),
+        said.contains(&format!("imported {MEMBERS} nodes as revision 1: {MEMBERS} added")),
         "{said}"
     );
     let exported = succeed(&[&["export"][..], &flags].concat());

@@ -65,7 +65,7 @@ fn a_configuration_goes_from_one_daemon_to_another() {
     assert_eq!(to.client().certificate_pem(), certificate, "it serves what came along");
     to.client().login("eve", "open sesame").expect(200);
     let said = answer(&to, &["import", &file]);
-    assert!(said.contains("nothing to change"), "{said}");
+    assert!(said.contains("no changes"), "{said}");
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn violations_come_all_at_once_and_leave_the_lock_free() {
     let file = site.arg("open.json");
     answer(&from, &["export", "--secrets", "omit", "--output", &file]);
     refused(&ask(&to, &["import", &file]), 1, &["secret-omitted", "/passwords/"]);
-    assert!(answer(&from, &["import", &file]).contains("nothing to change"));
+    assert!(answer(&from, &["import", &file]).contains("no changes"));
     let other = site.serve("other").https().env("BOXWOOD_SECRET_KEY", OTHER_KEY).start();
     let file = site.write("whole.json", &answer(&from, &["export"]));
     refused(&ask(&other, &["import", &file]), 1, &["was not sealed"]);
@@ -183,7 +183,7 @@ fn passwords_are_asked_for_and_never_repeated() {
     assert_eq!(document(&exported)["format"], "boxwood-configuration/1");
     let whole = format!("admin\n{exported}");
     let said = piped(&["import", "-", "--url", server.url(), "--insecure"], &whole);
-    assert!(said.contains("nothing to change"), "{said}");
+    assert!(said.contains("no changes"), "{said}");
     // The variable is of no concern to a daemon.
     site.serve("other").env("BOXWOOD_PASSWORD", "x").start();
 }
@@ -198,7 +198,7 @@ fn only_who_may_see_and_change_everything_exports_and_imports() {
     eve.post(IMPORT, &json!({})).expect_error(403, "Unauthorized");
     let to = ["export", "--url", from.url(), "--insecure", "--user", "eve"];
     let exit = boxwood(&to).env("BOXWOOD_PASSWORD", "open sesame").run();
-    refused(&exit, 1, &["You have no right", EXPORT]);
+    refused(&exit, 1, &["You are not authorized", EXPORT]);
     from.client().get(EXPORT).expect_error(401, "Unauthenticated");
     from.client().post(IMPORT, &json!({})).expect_error(401, "Unauthenticated");
 }
@@ -242,7 +242,7 @@ fn a_document_has_a_limit_of_its_own() {
     answer(&server, &["export", "--output", &file]);
     let whole = text(&site.path("whole.json"));
     assert!(whole.len() > 1000);
-    assert!(answer(&server, &["import", &file]).contains("nothing to change"));
+    assert!(answer(&server, &["import", &file]).contains("no changes"));
     let large = site.write("large.json", &format!("{whole}{}", " ".repeat(200_000)));
     refused(&ask(&server, &["import", &large]), 1, &["larger than the 100000 bytes"]);
 }

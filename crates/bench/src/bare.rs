@@ -148,7 +148,7 @@ where
         .header_read_timeout(limits.header_timeout)
         .max_buf_size(limits.head_bytes)
         .max_headers(limits.headers);
-    // A client that goes away is no fault.
+    // A client that goes away is not a fault.
     _ = builder.serve_connection(io, service).await;
 }
 

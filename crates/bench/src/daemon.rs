@@ -29,13 +29,13 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts `boxwood serve` on a data directory, everything else at its default; its log goes to
-    /// `boxwood.log` beside the directory.
+    /// `boxwood.log` next to the directory.
     ///
     /// # Errors
     /// It does not get ready.
     pub fn start(data_dir: &Path, flags: &[&str]) -> Outcome<Self> {
         let log = data_dir.with_extension("log");
-        let mut command = Command::new(beside("boxwood")?);
+        let mut command = Command::new(sibling("boxwood")?);
         command.args([
             "serve",
             "--listen",
@@ -139,7 +139,7 @@ fn field(file: &Path, name: &str) -> Outcome<f64> {
     Ok(value.ok_or_else(|| format!("{} has no {name}", file.display()))?.parse()?)
 }
 
-fn beside(name: &str) -> Outcome<PathBuf> {
+fn sibling(name: &str) -> Outcome<PathBuf> {
     let path = std::env::current_exe()?.with_file_name(name);
     if path.exists() {
         return Ok(path);

@@ -1,4 +1,4 @@
-//! Benchmarks that mean something on any machine: every figure stands beside a reference that was
+//! Benchmarks that mean something on any machine: every figure has a reference that was
 //! taken in the same run, in turns with it, and only the ratio of the two is compared with a goal.
 //!
 //! What is measured is the product as it is shipped: the release binary with its logs on, syncs

@@ -26,7 +26,7 @@ use crate::timing::{Samples, nanos, now};
 pub struct Target {
     /// The address of a listener.
     pub address: SocketAddr,
-    /// Whether it speaks TLS.
+    /// Whether it uses TLS.
     pub tls: bool,
 }
 
@@ -39,7 +39,7 @@ impl Target {
     }
 }
 
-/// Requests that connections send by turns.
+/// Requests that connections send in turn.
 pub type Plan = Arc<Vec<Vec<u8>>>;
 
 /// A request as bytes.
@@ -105,7 +105,7 @@ impl Connection {
     /// Sends a request and reads its answer.
     ///
     /// # Errors
-    /// The connection broke, or what came is no answer with a length.
+    /// The connection broke, or what came is not an answer with a length.
     pub async fn exchange(&mut self, request: &[u8]) -> Result<Answer<'_>> {
         self.stream.write_all(request).await?;
         self.stream.flush().await?;
@@ -189,7 +189,7 @@ impl Load {
     }
 }
 
-/// Sends the requests of `plan`, by turns, over so many connections for so long. Each of them must
+/// Sends the requests of `plan` in turn, over a number of connections for a time. Each of them must
 /// be answered with 200.
 ///
 /// # Errors

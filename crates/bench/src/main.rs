@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     match run(&args.iter().map(String::as_str).collect::<Vec<_>>()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // With nobody to tell, the exit code still says it.
+            // Where it cannot be written, the exit code still says it.
             _ = writeln!(std::io::stderr(), "bench: {error}");
             ExitCode::FAILURE
         }
@@ -47,7 +47,7 @@ fn run(args: &[&str]) -> Outcome<()> {
     }
 }
 
-// For whoever wants to look at a server under load with other tools.
+// For looking at a server under load with other tools.
 fn put_under_load(
     url: &str,
     path: &str,

@@ -110,7 +110,7 @@ impl InProcess {
         Self::new(Setup::bench()?.durable(data_dir)?)
     }
 
-    /// One in memory with so many things.
+    /// One in memory with the given number of things.
     ///
     /// # Errors
     /// The tree cannot be made.

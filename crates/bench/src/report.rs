@@ -1,4 +1,4 @@
-//! What comes out: rows of a figure beside its reference, as a table for people and as JSON.
+//! What comes out: rows of a figure and its reference, as a table for people and as JSON.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -75,7 +75,7 @@ impl Row {
         Self { part, axis, figure, reference: None, ratio: None, goal: None, note }
     }
 
-    /// A figure beside its reference; the ratio is that of the two.
+    /// A figure and its reference; the ratio is that of the two.
     #[must_use]
     pub fn against(
         part: &'static str,

@@ -1,6 +1,6 @@
 //! The administrator's password: given, kept, or made up at the first start.
 //!
-//! Only its hash is kept, in a file of mode 0600 beside the store. A password that is given at a
+//! Only its hash is kept, in a file of mode 0600 next to the store. A password that is given at a
 //! start (`BOXWOOD_ADMIN_PASSWORD`) replaces the kept one, which is also how a forgotten one is
 //! reset.
 
@@ -32,7 +32,7 @@ pub enum AdministratorError {
         /// What the system said.
         source: io::Error,
     },
-    /// The file holds no hash, so that nobody could log in.
+    /// The file holds no hash, so no login would succeed.
     #[error(
         "the administrator's password file {path} is damaged; set a new password with BOXWOOD_ADMIN_PASSWORD: {source}"
     )]
@@ -70,8 +70,8 @@ pub fn keep(
             }
             let password = make_up()?;
             let hash = hash_blocking(&password)?;
-            // Before it counts: killed in between, the next start makes up another one. The other
-            // way round there would be one that nobody knows.
+            // Before it counts: killed in between, the next start generates another one. The
+            // other way round there would be one that no person has seen.
             show(&password);
             hash
         }
@@ -89,7 +89,7 @@ fn read(path: &Path) -> Result<Option<String>, AdministratorError> {
     }
 }
 
-// Whole or not at all: with half a hash nobody could log in.
+// Whole or not at all: with half a hash no login would succeed.
 fn write(path: &Path, hash: &str) -> Result<(), AdministratorError> {
     let done = private_file::write(path, format!("{hash}\n").as_bytes());
     done.map_err(|source| AdministratorError::File { path: path.to_owned(), source })
@@ -112,19 +112,19 @@ mod tests {
     fn a_password_is_made_up_once_kept_privately_and_replaced_when_given() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("administrator.hash");
-        let mut told = Vec::new();
+        let mut shown = Vec::new();
         let first = keep(&file, None, |password| {
-            assert!(!file.exists(), "it is told before it counts");
-            told.push(password.to_owned());
+            assert!(!file.exists(), "it is shown before it counts");
+            shown.push(password.to_owned());
         });
         let first = first.unwrap();
-        assert_eq!(told[0].len(), LENGTH);
-        let untold = |_: &str| panic!("nothing is made up any more");
-        assert_eq!(keep(&file, None, untold).unwrap(), first);
+        assert_eq!(shown[0].len(), LENGTH);
+        let not_shown = |_: &str| panic!("nothing is generated any more");
+        assert_eq!(keep(&file, None, not_shown).unwrap(), first);
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        let given = keep(&file, Some(&Secret::new("changed")), untold).unwrap();
+        let given = keep(&file, Some(&Secret::new("changed")), not_shown).unwrap();
         assert_ne!(given, first);
-        assert_eq!(keep(&file, None, untold).unwrap(), given);
+        assert_eq!(keep(&file, None, not_shown).unwrap(), given);
         assert!(!std::fs::read_to_string(file).unwrap().contains("changed"));
     }
 }

@@ -91,10 +91,10 @@ pub fn fault_line(dir: &Path, fault: &Fault) -> String {
         return fault.to_string();
     }
     let here = dir.join(&fault.file);
-    // What a catalog extends may stand beside it; its files begin with its name.
-    let beside = dir.parent().map(|parent| parent.join(&fault.file));
-    let file = match beside {
-        Some(beside) if !here.exists() && beside.exists() => beside,
+    // What a catalog extends may be next to it; its files begin with its name.
+    let neighbour = dir.parent().map(|parent| parent.join(&fault.file));
+    let file = match neighbour {
+        Some(neighbour) if !here.exists() && neighbour.exists() => neighbour,
         _ => here,
     };
     Fault { file: file.display().to_string(), ..fault.clone() }.to_string()

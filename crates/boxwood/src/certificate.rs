@@ -234,20 +234,20 @@ fn make_folder(path: &Path) -> Result<(), CertificateError> {
     }
 }
 
-// Beside and renamed: under its name a file is whole.
+// Under another name, and renamed: under its name a file is whole.
 fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), CertificateError> {
-    let beside = path.with_extension("new");
+    let unfinished = path.with_extension("new");
     let done = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(mode)
-        .open(&beside)
+        .open(&unfinished)
         .and_then(|mut file| {
             file.write_all(content)?;
             file.sync_all()
         })
-        .and_then(|()| rename(&beside, path))
+        .and_then(|()| rename(&unfinished, path))
         .and_then(|()| File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all());
     done.map_err(|source| CertificateError::File { path: path.to_owned(), source })
 }

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::settings::reference::{flag_help, help_table};
 use crate::settings::{Given, Origin, Raw};
 
-/// A transactional configuration daemon that speaks the REST API of One Identity SPS.
+/// A transactional configuration daemon with the REST APIs of network appliances.
 #[derive(Debug, Parser)]
 #[command(name = "boxwood", version)]
 pub struct Cli {

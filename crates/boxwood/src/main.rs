@@ -21,7 +21,7 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let environment: Environment = std::env::vars_os().collect();
-    // Without it the values stay readable to whoever may read this process; no reason not to start.
+    // Without it the values stay readable to those who may read this process; it can start all the same.
     let _ = secret_environment::wipe();
     #[cfg(debug_assertions)]
     let environment = match armed(environment) {

@@ -136,7 +136,7 @@ impl Answer {
         self.name_of_request.as_deref()
     }
 
-    /// Says which request this answers, and beside which revision.
+    /// Adds which request this answers, and the running revision.
     pub(crate) fn stamp(&mut self, id: u64, running: impl FnOnce() -> u64) {
         let headers = self.response.headers_mut();
         headers.insert(REQUEST_ID, number(id));

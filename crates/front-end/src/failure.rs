@@ -2,7 +2,7 @@
 //!
 //! Handlers fail with one of these and never with a status: each dialect dresses them in its own
 //! statuses, envelopes and headers (`dress.rs` of its folder), malformed heads, unknown paths and
-//! panics included. What the reasons have in common whoever shows them, a sentence and structured
+//! panics included. What the reasons have in common in every dialect, a sentence and structured
 //! details, is written here once. Neither holds a value that a client sent: it may be a secret.
 
 use catalog::{Violation, Violations, rule};
@@ -27,11 +27,11 @@ pub(crate) enum Failure {
     Head(HeadError),
     /// The path cannot be decoded.
     PathUndecodable,
-    /// Nobody is logged in, or the session is unknown or has expired: the three are not told apart.
+    /// There is no session, or it is unknown or has expired: the three are not distinguished.
     Unauthenticated,
     /// A login without credentials.
     CredentialsMissing,
-    /// Wrong name or password: the two are not told apart.
+    /// Wrong name or password: the two are not distinguished.
     CredentialsWrong,
     /// Too many failed logins before this one.
     Blocked(Blocked),
@@ -159,7 +159,7 @@ impl Failure {
                     }
                     _ => "",
                 };
-                format!("You have no right to do this at {}{none}", at.href(place, shows))
+                format!("You are not authorized to do this at {}{none}", at.href(place, shows))
             }
             Self::NotFound(place) => format!("There is nothing at {}", at.href(place, shows)),
             Self::MethodNotAllowed(methods) => {

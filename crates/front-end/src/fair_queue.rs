@@ -1,6 +1,6 @@
 //! Places at a scarce resource, given fairly: a crowd in one lane does not hold up the others.
 //!
-//! Whoever waits does so in a lane, and the lanes are served in turns. Lanes of those who are known
+//! Waiting is done in lanes, and the lanes are served in turns. Lanes of those who are known
 //! have a waiting room of their own and every second turn, so that a flood of strangers, each in
 //! another lane, cannot shut them out either. Each room has a bounded number of places; when it is
 //! full, a newcomer takes the place of the last one of the longest lane, if that lane is longer than
@@ -47,7 +47,7 @@ pub(crate) struct Turn(Option<FairQueue>);
 pub(crate) struct Full;
 
 impl FairQueue {
-    /// A queue for a resource that serves `turns` at once, with so many places for those who wait,
+    /// A queue for a resource that serves `turns` at once, with a number of places for those who wait,
     /// in each of the two rooms.
     pub(crate) fn new(turns: usize, known: usize, strangers: usize) -> Self {
         let room = |places| Room { places, lanes: VecDeque::new() };

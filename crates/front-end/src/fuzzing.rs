@@ -1,5 +1,5 @@
-//! A door for the fuzz targets (`tests/fuzz`): what reads the bytes of strangers and is nobody
-//! else's business.
+//! A door for the fuzz targets (`tests/fuzz`): what reads the bytes of strangers and is
+//! otherwise private.
 //!
 //! Behind no feature, so that what is fuzzed is what is shipped; nothing in the program calls it.
 

@@ -7,7 +7,7 @@
 //!
 //! Bodies hold secrets, so an error names members and positions and never quotes a value; what was
 //! built up to the error is erased. Duplicate names must be caught while the object is being read,
-//! hence a visitor of our own. Integers out of range cannot be told from floats there, serde_json hands
+//! so there is a visitor of our own. Integers out of range look like floats there, serde_json hands
 //! both over as `f64`; when one is large enough to be suspect, the text, known to be valid by then, is
 //! looked at once more. `arbitrary_precision` would tell them apart, and would change how numbers are
 //! written in every crate of the build.

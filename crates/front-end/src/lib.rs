@@ -5,7 +5,7 @@
 //! one verb of the engine and writes what is shown. `own_api` holds Boxwood's own endpoints,
 //! [`transfer`] takes a whole configuration out and in.
 //!
-//! A dialect imports neutral ground (everything here that is no dialect), and only the router
+//! A dialect imports neutral ground (everything here but the dialects), and only the router
 //! imports a dialect. What is deliberately absent: no handler touches the store, checks a schema or
 //! decides whether a transaction may be opened.
 

@@ -13,7 +13,7 @@ pub(crate) struct Paging {
     pub(crate) size: &'static [&'static str],
     /// The number of items on a page where none is given.
     pub(crate) default: u32,
-    /// The greatest number of items on a page; whoever asks for more gets as many.
+    /// The greatest number of items on a page; a request for more gets this number.
     pub(crate) maximum: u32,
 }
 
@@ -75,7 +75,7 @@ impl Page {
         usize::try_from(self.size).unwrap_or(usize::MAX)
     }
 
-    /// The number of pages that so many items take.
+    /// The number of pages for a number of items.
     pub(crate) fn pages(self, total: usize) -> usize {
         total.div_ceil(self.len().max(1))
     }

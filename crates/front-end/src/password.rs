@@ -38,7 +38,7 @@ const OUTPUT_BYTES: usize = Params::DEFAULT_OUTPUT_LEN;
 pub struct PasswordHasher {
     queue: FairQueue,
     /// What the password of an unknown user is compared with.
-    nobody: Arc<str>,
+    unknown: Arc<str>,
 }
 
 /// Why a password was neither accepted nor refused.
@@ -57,8 +57,8 @@ pub enum PasswordError {
     #[error("there is no random salt for the password hash")]
     NoRandomness(#[source] getrandom::Error),
     /// The hashing thread died.
-    #[error("the password check broke off")]
-    BrokeOff(#[source] tokio::task::JoinError),
+    #[error("the password check was interrupted")]
+    Interrupted(#[source] tokio::task::JoinError),
 }
 
 impl PasswordHasher {
@@ -66,7 +66,7 @@ impl PasswordHasher {
     pub fn new() -> Result<Self, PasswordError> {
         Ok(Self {
             queue: FairQueue::new(WORKERS, KNOWN_WAITING, WAITING),
-            nobody: matching_nothing()?.into(),
+            unknown: matching_nothing()?.into(),
         })
     }
 
@@ -83,9 +83,9 @@ impl PasswordHasher {
         phc: Option<String>,
         password: Zeroizing<String>,
     ) -> Result<bool, PasswordError> {
-        let nobody = Arc::clone(&self.nobody);
+        let unknown = Arc::clone(&self.unknown);
         self.run(lane, move || {
-            let fits = verify_blocking(phc.as_deref().unwrap_or(&nobody), &password)?;
+            let fits = verify_blocking(phc.as_deref().unwrap_or(&unknown), &password)?;
             Ok(fits && phc.is_some())
         })
         .await
@@ -102,7 +102,7 @@ impl PasswordHasher {
             drop(turn);
             outcome
         });
-        working.await.map_err(PasswordError::BrokeOff)?
+        working.await.map_err(PasswordError::Interrupted)?
     }
 }
 
@@ -188,8 +188,8 @@ mod tests {
         assert!(!hasher.verify(LANE, None, secret("admin")).await.unwrap());
         let parameters = |phc: &str| phc.rsplitn(3, '$').last().map(str::to_owned);
         let real = hash_blocking("admin").unwrap();
-        assert_eq!(parameters(&hasher.nobody), parameters(&real));
-        assert_eq!(hasher.nobody.len(), real.len());
+        assert_eq!(parameters(&hasher.unknown), parameters(&real));
+        assert_eq!(hasher.unknown.len(), real.len());
     }
 
     #[tokio::test]

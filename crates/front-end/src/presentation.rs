@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::secret_places::take_out;
 
-/// How an appliance shows nodes. Boxwood's own API shows them as the appliance it speaks of does.
+/// How an appliance shows nodes. Boxwood's own API shows them as the appliance of the listener does.
 pub(crate) trait Presentation: Send + Sync {
     /// The path under which a node is shown.
     fn href(&self, path: &NodePath) -> String;

@@ -1,7 +1,7 @@
 //! Credentials that were right a moment ago, for APIs that send a password with every request.
 //!
 //! A password hash takes 30 ms on purpose. Only a keyed hash of the name and the password is kept,
-//! with a key that is made anew for each process, in memory, for a short time: a dump of the
+//! with a key that is generated for each process, in memory, for a short time: a dump of the
 //! process gives away neither. When a password changes everything is forgotten, and a check that
 //! began before the change is not remembered when it ends.
 

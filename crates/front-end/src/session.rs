@@ -1,7 +1,7 @@
 //! Logins: from a token in a cookie to a session of the engine, for as long as it is used.
 //!
-//! A token is 160 random bits, shown once. Only its hash is kept, so a dump of this process gives
-//! nobody a session; and since the table is searched by that hash, how long a look-up takes says
+//! A token is 160 random bits, shown once. Only its hash is kept, so a dump of this process opens
+//! no session; and since the table is searched by that hash, how long a look-up takes says
 //! nothing about a token. Idle time is counted from the last request, the lifetime from the login;
 //! the engine's session, with its transaction and lock, ends with the login. What a user may do
 //! follows each commit.
@@ -113,7 +113,7 @@ pub(crate) struct Logins {
     table: RwLock<HashMap<TokenHash, Arc<Login>, AsItIs>>,
     limits: LoginLimits,
     idle_micros: Arc<AtomicI64>,
-    // Wakes whoever sleeps until the next login expires.
+    // Wakes the task that sleeps until the next login expires.
     changed: Notify,
 }
 
@@ -130,7 +130,7 @@ pub(crate) struct LoginLimits {
 pub(crate) struct Full;
 
 impl Logins {
-    /// An empty table. `idle_micros` is read at each use: whoever else holds it may change it.
+    /// An empty table. `idle_micros` is read at each use: its other holders may change it.
     pub(crate) fn new(
         engine: Arc<Engine>,
         limits: LoginLimits,
@@ -290,7 +290,7 @@ impl Logins {
         alive.iter().map(|login| self.expires(login)).min()
     }
 
-    /// Ends idle logins at their time, for ever. Sleeps while there are none.
+    /// Ends idle logins at their time, forever. Sleeps while there are none.
     pub(crate) async fn expire_in_time(&self) {
         loop {
             let woken = self.changed.notified();

@@ -3,7 +3,7 @@
 //! Failures are counted three times: for a user from one network, for a user from anywhere, and for
 //! a network whatever the user. The first one bears few failures, the others ten times as many. With
 //! too many, the next attempt has to wait, and after each further failure twice as long, up to a
-//! limit. So guessing is slow wherever it comes from, and nobody is shut out for long by others.
+//! limit. So guessing is slow wherever it comes from, and no user is shut out for long by others.
 //! Those who were right before from their network wait for their own failures only.
 //!
 //! Nothing here reads a clock or waits: time comes in as microseconds of a steady clock, so that a
@@ -27,7 +27,7 @@ const FIRST_DELAY: Duration = Duration::from_secs(1);
 /// How many times as many failures a user may have from anywhere, and a network with any user.
 const MORE: usize = 10;
 
-/// So many of the longest waits must pass without a failure before waits begin small again.
+/// Number of the longest waits that must pass without a failure before waits begin small again.
 const MEMORY: i64 = 10;
 
 /// When a login has to wait, and for how long.
@@ -165,7 +165,7 @@ impl Throttle {
     /// same time gain nothing.
     ///
     /// # Errors
-    /// [`Refused::Blocked`]; [`Refused::Wait`] while so many attempts are under way that one more
+    /// [`Refused::Blocked`]; [`Refused::Wait`] while attempts are under way such that one more
     /// could be one too many.
     pub(crate) fn begin(&mut self, counters: &Counters, now: i64) -> Result<(), Refused> {
         if self.rules.failures == 0 {

@@ -191,10 +191,7 @@ async fn broken_body_is_noticed() {
     let test = Test::http(long()).await;
     let broken =
         "POST /echo HTTP/1.1\r\nHost: box\r\nTransfer-Encoding: chunked\r\n\r\nno number\r\n";
-    assert_eq!(
-        test.raw(broken).await,
-        (400, "the request body broke off before it was complete".into())
-    );
+    assert_eq!(test.raw(broken).await, (400, "the request body ended early".into()));
 }
 
 // Numbers of connections.
@@ -225,7 +222,7 @@ async fn connections_over_the_limit_are_closed(limits: Limits, reason: &str) {
     assert_eq!(get1(&mut fourth, "/hello").await.0, StatusCode::OK);
 }
 
-// Answers that nobody reads, or reads slowly.
+// Answers that are not read, or read slowly.
 
 #[tokio::test]
 async fn answer_that_nobody_reads_is_cut_off() {

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // With nobody to tell, the exit code still says it.
+            // Where it cannot be written, the exit code still says it.
             _ = writeln!(std::io::stderr(), "bench-allocations: {error}");
             ExitCode::FAILURE
         }

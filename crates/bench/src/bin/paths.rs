@@ -1,7 +1,7 @@
-//! `bench-paths PATH COUNT`: goes down one of the counted paths so many times, for an instrument
+//! `bench-paths PATH COUNT`: takes one of the counted paths COUNT times, for an instrument
 //! that counts instructions. The log is on, as in the daemon, and goes to standard error.
 //!
-//! Whoever counts runs it twice with different counts and takes the difference, so that the start
+//! To count, run it twice with different counts and take the difference, so that the start
 //! does not count. `nothing` is what a request costs before it is the product's.
 
 use std::io::Write;
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // With nobody to tell, the exit code still says it.
+            // Where it cannot be written, the exit code still says it.
             _ = writeln!(std::io::stderr(), "bench-paths: {error}");
             ExitCode::FAILURE
         }

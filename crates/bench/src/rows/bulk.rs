@@ -34,15 +34,15 @@ pub fn measure(setting: &Setting) -> Outcome<Report> {
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
     }
-    let told: Value = serde_json::from_slice(&output.stdout)?;
-    let figure = |name: &str, unit| Figure::new(told[name].as_f64().unwrap_or(f64::NAN), unit);
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    let figure = |name: &str, unit| Figure::new(report[name].as_f64().unwrap_or(f64::NAN), unit);
     let held = figure("held_mib", "MiB").value - figure("before_mib", "MiB").value;
     Ok(Report {
         rows: vec![
             Row::alone(PART, "staging them, checked one by one", figure("staging_seconds", "s")),
             Row::alone(PART, "committing them", figure("commit_seconds", "s"))
                 .goal(Goal::AtMost(60.0))
-                .note(format!("{} sync", told["syncs"])),
+                .note(format!("{} sync", report["syncs"])),
             Row::alone(PART, "peak of resident memory", figure("peak_mib", "MiB")).note(format!(
                 "{:.0} MiB before, {held:.0} MiB more while the transaction is staged",
                 figure("before_mib", "MiB").value
@@ -74,7 +74,7 @@ pub fn child(data: &Path, members: usize) -> Outcome<()> {
     if done?.changes != members {
         return Err("not all members were committed".into());
     }
-    let told = json!({
+    let report = json!({
         "staging_seconds": staging as f64 / 1e9,
         "commit_seconds": commit as f64 / 1e9,
         "syncs": engine.syncs() - syncs,
@@ -82,5 +82,5 @@ pub fn child(data: &Path, members: usize) -> Outcome<()> {
         "held_mib": held,
         "peak_mib": mib("VmHWM")?,
     });
-    Ok(writeln!(std::io::stdout(), "{told}")?)
+    Ok(writeln!(std::io::stdout(), "{report}")?)
 }

@@ -1,4 +1,4 @@
-//! A durable commit of one object, beside the least that a durable write can cost on this medium.
+//! A durable commit of one object, compared with the least that a durable write can cost on this medium.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -82,7 +82,7 @@ fn durable(setting: &Setting, dir: &std::path::Path) -> Outcome<Vec<Row>> {
     ])
 }
 
-// What is left when parts are taken away: the sync, and the store.
+// What is left when parts are left out: the sync, and the store.
 fn parts(setting: &Setting, dir: &std::path::Path) -> Outcome<Vec<Row>> {
     let data = dir.join("without-sync");
     let store = Box::new(WithoutSync(sled(&data)?));

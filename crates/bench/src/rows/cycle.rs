@@ -1,4 +1,4 @@
-//! Open, PUT and commit over HTTP, beside the same through the engine and three bare round trips.
+//! Open, PUT and commit over HTTP, compared with the same through the engine and three bare round trips.
 
 use std::fs;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub fn measure(setting: &Setting) -> Outcome<Report> {
     let product = Daemon::start(&dir.join("product"), &[])?;
     let file = dir.join("answer.http");
     fs::write(&file, "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{}")?;
-    let file = file.to_str().ok_or("the folder's name is no UTF-8")?;
+    let file = file.to_str().ok_or("the folder's name is not UTF-8")?;
     let bare = Daemon::own(&["bare", file], &dir.join("bare.log"))?;
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -36,7 +36,7 @@ impl Setting {
         Duration::from_millis(if self.quick { 200 } else { 1200 })
     }
 
-    /// So many steps, or a few.
+    /// The given number of steps, or a few.
     #[must_use]
     pub fn steps(&self, count: usize) -> usize {
         if self.quick { count.div_ceil(20) } else { count }

@@ -1,4 +1,4 @@
-//! An authenticated GET from the real daemon, beside servers that give the same bytes for nothing.
+//! An authenticated GET from the real daemon, compared with servers that give the same bytes for nothing.
 
 use std::fs;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::timing::{median, most};
 const PATH: &str = "/api/configuration/management/email";
 const CONNECTIONS: usize = 32;
 
-/// Into so many a round is cut: the machine is not the same from one second to the next, and servers
+/// Number of slices of a round: the machine is not the same from one second to the next, and servers
 /// are compared that were asked one right after the other.
 const SLICES: usize = 4;
 
@@ -40,7 +40,7 @@ pub fn measure(setting: &Setting) -> Outcome<Report> {
     let (_, silent_plan) = capture(silent.clear)?;
     let file = dir.join("answer.http");
     fs::write(&file, &answer)?;
-    let file = file.to_str().ok_or("the folder's name is no UTF-8")?;
+    let file = file.to_str().ok_or("the folder's name is not UTF-8")?;
     let bare = Daemon::own(&["bare", file], &dir.join("bare.log"))?;
     let guarded = Daemon::own(&["guarded", file], &dir.join("guarded.log"))?;
 
@@ -94,7 +94,7 @@ fn turns(setting: &Setting, servers: &mut [Server], tls: bool) -> Outcome<()> {
         for server in servers.iter_mut() {
             server.take(tls, setting.round() / SLICES as u32)?;
         }
-        // Nobody always comes after the same one.
+        // So that none always comes after the same one.
         servers.reverse();
     }
     Ok(())

@@ -29,7 +29,7 @@ const SPREAD: usize = 100;
 /// Members that no cache of a processor holds.
 const SCATTERED: usize = 50_000;
 
-/// How long a daemon is watched while nobody asks it for anything.
+/// How long a daemon is watched while no client asks it for anything.
 const IDLE: Duration = Duration::from_secs(5);
 
 /// Measures it.
@@ -103,7 +103,7 @@ impl Subject {
             }
         }
         let axis =
-            format!("GET, in process, {} nodes, {SCATTERED} of them by turns, p50", self.size);
+            format!("GET, in process, {} nodes, {SCATTERED} of them in turn, p50", self.size);
         let warm = Figure::new(self.gets.p50_us(), "µs");
         let cold = Figure::new(samples.p50_us(), "µs");
         Ok(Row::against("size", axis, cold, format!("{SPREAD} of them"), warm))

@@ -1,4 +1,4 @@
-//! Many writers of disjoint objects, beside one.
+//! Many writers of disjoint objects, compared with one.
 
 use std::fs;
 use std::sync::Arc;

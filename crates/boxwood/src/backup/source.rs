@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::Weak;
 
 use transaction_engine::store::{CopyPart, RevisionLog};
 use transaction_engine::{Engine, RevisionNumber};
@@ -17,8 +17,8 @@ const PIECE_BYTES: u64 = 1 << 20;
 
 /// A history that is copied.
 pub enum Log {
-    /// That of a running engine.
-    Running(Arc<Engine>),
+    /// That of a running engine; a backup does not keep it from ending.
+    Running(Weak<Engine>),
     /// One that no daemon has open.
     Closed(Box<RevisionLog>),
 }
@@ -110,7 +110,10 @@ impl Part {
             CopyPart::Checkpoint(path) => write_checkpoint(&path, writer),
         };
         match &self.log {
-            Log::Running(engine) => engine.copy(&mut put),
+            Log::Running(engine) => match engine.upgrade() {
+                Some(engine) => engine.copy(&mut put),
+                None => Err(BackupError::Daemon("it is stopping".to_owned())),
+            },
             Log::Closed(log) => log.copy(&mut put),
         }
     }

@@ -19,7 +19,7 @@ use crate::settings::{Mode, Settings, Sources};
 /// Time for the whole question. A supervisor asks again, and a daemon that is slower is not well.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Why the answer is no.
+/// Why a daemon is not healthy.
 #[derive(Debug, thiserror::Error)]
 pub enum Unhealthy {
     /// The settings do not say on which port the daemon is.

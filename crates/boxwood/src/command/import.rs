@@ -36,8 +36,8 @@ pub fn run(flags: &ImportFlags, environment: Environment) -> Result<(), CommandE
     let unlike = document.config_hash.as_deref().is_some_and(|hash| hash != outcome.config_hash);
     if unlike {
         say(
-            "which is not that of the export: the document was changed since, or secrets were left \
-             out of it and are others here\n",
+            "this differs from the hash recorded at export: the document was edited, or its omitted \
+             secrets differ here\n",
         )?;
     }
     Ok(())
@@ -63,7 +63,7 @@ fn apply(
     let progress = Progress::begin(count(document.len()), |done, total| match done {
         0 => "opening the configuration".to_owned(),
         done if done < total => format!("checked {done} of {total} nodes"),
-        total => format!("checked all {total} nodes, going on with the whole"),
+        total => format!("checked all {total} nodes; checking the whole"),
     });
     let reached = |done: usize| progress.reached(count(done) + 1);
     if flags.dry_run {
@@ -93,7 +93,7 @@ fn send(
     let length = count(text.len());
     let progress = Progress::begin(length, |done, total| match done {
         done if done < total => format!("sent {done} of {total} bytes"),
-        _ => "all is sent, the daemon is at work".to_owned(),
+        _ => "upload complete; waiting for the server".to_owned(),
     });
     let mut upload = Upload { text, at: 0, progress };
     let answer = remote.post(&path, &mut upload, length)?;
@@ -158,9 +158,9 @@ fn report(outcome: &Outcome, dry_run: bool) -> String {
     let counts =
         format!("{added} added, {changed} changed, {removed} removed, {reordered} reordered");
     text.push_str(&match (dry_run, changes.is_empty()) {
-        (_, true) => format!("{nodes} nodes are as in revision {revision}; nothing to change\n"),
-        (true, _) => format!("{nodes} nodes against revision {revision}: {counts}; dry run\n"),
-        (false, _) => format!("{nodes} nodes are revision {revision} now: {counts}\n"),
+        (_, true) => format!("no changes: all {nodes} nodes match revision {revision}\n"),
+        (true, _) => format!("dry run of {nodes} nodes against revision {revision}: {counts}\n"),
+        (false, _) => format!("imported {nodes} nodes as revision {revision}: {counts}\n"),
     });
     text.push_str(&format!("config_hash {config_hash}\n"));
     text

@@ -1,5 +1,4 @@
-//! Word of long work on standard error, for people who would otherwise wonder; short work, and
-//! whoever reads standard output, is not bothered.
+//! Progress of long operations on standard error; short ones, and standard output, have none.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -8,7 +7,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How long work may take before somebody is told, and the time between two words.
+/// How long an operation may take before it reports progress, and the time between two reports.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Counts what is done, and says so each second until it is dropped.
@@ -30,7 +29,7 @@ impl Progress {
         let thread = std::thread::Builder::new().name("progress".to_owned()).spawn(move || {
             while ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
                 let sentence = say(seen.load(Ordering::Relaxed), total);
-                // With nobody to tell, the work goes on.
+                // Where it cannot be written, the work goes on.
                 let _ = writeln!(io::stderr(), "boxwood: {sentence}");
             }
         });

@@ -32,10 +32,9 @@ pub enum RemoteError {
     /// The URL names no daemon.
     #[error("--url {0:?} must be https://HOST:PORT or http://HOST:PORT, without a path")]
     Url(String),
-    /// Nobody said whom to trust.
+    /// Nothing says which certificate to trust.
     #[error(
-        "nothing vouches for {0}: name the certificate to trust with --ca FILE, or trust any with \
-         --insecure"
+        "cannot verify the certificate of {0}: pass --ca FILE, or --insecure to skip the check"
     )]
     Trust(String),
     /// The file of `--ca` cannot be used.
@@ -58,7 +57,7 @@ pub enum RemoteError {
         source: Box<ureq::Error>,
     },
     /// The answer is not one of Boxwood's.
-    #[error("{0} does not answer as a Boxwood does")]
+    #[error("{0} does not appear to be a Boxwood server")]
     Stranger(String),
     /// The daemon refused.
     #[error("{url} refused: {message}{}", listed(faults))]
@@ -291,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_names_a_daemon_and_somebody_vouches_for_it() {
+    fn a_url_names_a_daemon_with_a_certificate_to_trust() {
         let refused = |url: &str| {
             let flags = RemoteFlags { user: "admin".to_owned(), ..RemoteFlags::default() };
             match Remote::login(url, &flags, "x") {

@@ -148,7 +148,7 @@ pub struct WorldsSettings {
 /// `login.*`
 #[derive(Clone, Debug)]
 pub struct LoginSettings {
-    /// After so many failures within [`LoginSettings::window`] attempts have to wait; 0: never.
+    /// Number of failures within [`LoginSettings::window`] after which attempts have to wait; 0: never.
     pub failures: u32,
     /// The time over which failures are counted.
     pub window: Duration,
@@ -184,14 +184,14 @@ pub struct SecretsSettings {
 pub struct StoreSettings {
     /// Memory for the store's own cache.
     pub cache_bytes: u64,
-    /// A checkpoint of the whole tree is written each time so many revisions were committed.
+    /// Number of revisions after which a checkpoint of the whole tree is written.
     pub checkpoint_revisions: u64,
 }
 
 /// `history.*`
 #[derive(Clone, Debug)]
 pub struct HistorySettings {
-    /// So many revisions are kept at least.
+    /// Minimum number of revisions to keep.
     pub keep_revisions: u64,
     /// Older ones go although they are fewer; 0 sets no limit.
     pub keep_days: u64,

@@ -157,7 +157,7 @@ impl FormatTime for Time {
 ///
 /// # Errors
 ///
-/// A clause saying what is wrong. Beside syntax, that is a mistyped level: `infoo` alone is a
+/// A clause saying what is wrong. In addition to bad syntax, that is a mistyped level: `infoo` alone is a
 /// correct filter, which shows all of a module of that name and nothing of the others.
 pub fn check_filter(text: &str) -> Result<(), String> {
     if text.trim().is_empty() {
@@ -167,7 +167,7 @@ pub fn check_filter(text: &str) -> Result<(), String> {
         if !LEVELS.contains(&word.as_str())
             && let Some(level) = nearest(&word, LEVELS.iter().copied())
         {
-            return Err(format!("{word} is no level, {level} is one"));
+            return Err(format!("{word} is not a level, {level} is one"));
         }
     }
     EnvFilter::try_new(text).map(drop).map_err(|why| why.to_string())

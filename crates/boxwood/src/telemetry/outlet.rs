@@ -3,7 +3,7 @@
 //! A system call for each line costs more than the answer it reports. So lines wait for at most
 //! [`PAUSE`]; a warning or an error is written at once, together with the lines before it.
 //!
-//! Nobody who logs ever waits for the stream: standard error may be a pipe that is not read, a full
+//! Logging never waits for the stream: standard error may be a pipe that is not read, a full
 //! disk, a slow terminal. Lines that find no room are dropped and counted, and so are those whose
 //! write fails. The first write that succeeds afterwards is followed by one line with their number.
 
@@ -20,11 +20,11 @@ use tracing_subscriber::fmt::MakeWriter;
 /// How long a line waits for others at most, and how long a stream that is busy is left alone.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// So many bytes do not wait for more. Not fewer, because waking the thread that writes costs more,
+/// Number of bytes that do not wait for more. Not fewer, because waking the thread that writes costs more,
 /// on busy processors, than everything else about a line: at full speed it wakes every [`PAUSE`].
 const ENOUGH_BYTES: usize = 256 << 10;
 
-/// So many bytes wait before lines are dropped.
+/// Number of bytes that wait before lines are dropped.
 const WAITING_BYTES: usize = 1 << 20;
 
 /// Room above [`WAITING_BYTES`] that is kept for warnings and errors.
@@ -66,7 +66,7 @@ impl Outlet {
     /// Collects lines for a stream.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The thread cannot be started.
     pub(super) fn open(sink: Box<dyn Write + Send>, hooks: Hooks) -> io::Result<Self> {
         let outlet = Self(Arc::new(Shared {
             waiting: Mutex::default(),
@@ -252,7 +252,7 @@ mod tests {
 
     const SILENT: Hooks = Hooks { count: |_| {}, report: |_| {} };
 
-    /// Sends what is written, piece by piece. Blocks while nobody takes the pieces.
+    /// Sends what is written, piece by piece. Blocks while no piece is taken.
     struct Sink(SyncSender<Vec<u8>>);
 
     impl Write for Sink {
@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_full_disk_loses_lines_that_are_counted_and_the_next_one_stands_alone() {
-        /// Takes so many bytes, then fails once, then takes everything.
+        /// Takes a number of bytes, then fails once, then takes everything.
         struct Disk(usize, bool, Arc<Mutex<Vec<u8>>>);
         impl Write for Disk {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

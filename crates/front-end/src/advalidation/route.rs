@@ -24,7 +24,7 @@ pub(super) enum Route {
 }
 
 impl Route {
-    /// Reads a path; `None` where it cannot be decoded. What is not a number is no id.
+    /// Reads a path; `None` where it cannot be decoded. What is not a number is not an id.
     pub(super) fn parse(path: &str) -> Option<Self> {
         let segments = http_path::segments(path)?;
         let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();

@@ -344,7 +344,7 @@ fn with_parameters(uri: &str, part: Part, parameters: &str) -> Zeroizing<String>
     text
 }
 
-// Whatever is no visible character of ASCII is percent-encoded.
+// Everything but visible ASCII characters is percent-encoded.
 fn push_visible(to: &mut String, text: &str) {
     for byte in text.bytes() {
         match byte {

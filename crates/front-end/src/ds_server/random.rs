@@ -6,7 +6,7 @@ use crate::failure::Failure;
 
 const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// So many letters and digits.
+/// The given number of letters and digits.
 ///
 /// # Errors
 /// The system gives no random bytes.

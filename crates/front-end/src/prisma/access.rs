@@ -100,7 +100,7 @@ pub(super) async fn actor(
     if client == appliance.process.administrator.name {
         return Ok(Actor { client, tenant, writes: true, is_administrator: true });
     }
-    // Looked up each time: a client that is taken away is out at once.
+    // Looked up each time: a client that is removed is out at once.
     let account = ServiceAccount::find(&appliance.engine, &client);
     let account = account.filter(|account| account.may_use(&tenant));
     let account = account.ok_or(Failure::CredentialsWrong)?;

@@ -64,7 +64,7 @@ fn dressed(mut shown: Shown, failure: Option<&Failure>, flavour: Flavour) -> Dre
     });
     let mut answer = super::json(status, document.to_string()).named(name);
     if let Some(Failure::Head(_) | Failure::Body(_)) = failure {
-        // What follows on the connection cannot be told from the rest of this request.
+        // What follows on the connection cannot be distinguished from the rest of this request.
         answer = answer.header_text(header::CONNECTION, "close");
     }
     if status == StatusCode::METHOD_NOT_ALLOWED {

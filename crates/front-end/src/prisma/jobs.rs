@@ -2,8 +2,8 @@
 //!
 //! They are nodes of the candidate, so they outlive a restart. A job is done when its time has come
 //! and somebody looks: first the commit on the running head, which holds the version with the
-//! job's number, then the job's end on the candidate. Whoever dies in between finds the version at
-//! the next look, and ends the job without pushing again.
+//! job's number, then the job's end on the candidate. After a crash in between, the next look
+//! finds the version, and ends the job without pushing again.
 
 use std::collections::HashMap;
 use std::sync::Arc;

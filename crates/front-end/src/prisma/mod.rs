@@ -137,7 +137,7 @@ impl Plan for PrismaPlan {
 
     fn build(self: Box<Self>, engine: &Arc<Engine>, _logins: &Arc<Logins>) -> Box<dyn Dialect> {
         let Self { settings, catalog, heads, keys, incarnation, .. } = *self;
-        // Whoever opens no second head writes to the running one.
+        // Without a second head, writes go to the running one.
         let candidate = heads.first().map_or(engine, |head| &head.engine);
         Box::new(Prisma {
             flavour: Flavour { error_types: settings.error_types, live: settings.live_errors },

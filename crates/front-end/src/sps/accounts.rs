@@ -24,7 +24,7 @@ use super::paths;
 use crate::caller::{Account, Grant, Proof, Rights, Standing};
 use crate::session::Logins;
 
-/// Members of these are only ever reached from elsewhere, by whoever may change something there.
+/// Members of these are only ever reached from elsewhere, by users who may change something there.
 const REFERENCE_STORES: [&str; 3] = ["passwords", "private_keys", "x509"];
 
 /// The appliance's privileges and the parts of the configuration that their pages show. Those of

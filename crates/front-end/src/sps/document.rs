@@ -26,7 +26,7 @@ impl Unfinished {
         &self.0
     }
 
-    /// The document, for a session that ends after so many seconds if nothing else happens.
+    /// The document, for a session that ends after this number of seconds if nothing else happens.
     pub(crate) fn finish(self, remaining_seconds: u64) -> Vec<u8> {
         let Self(mut text) = self;
         text.extend_from_slice(itoa::Buffer::new().format(remaining_seconds).as_bytes());

@@ -1,4 +1,4 @@
-//! What the factory defaults of the appliance need anew for each appliance: its certificates.
+//! What the factory defaults need to generate for each appliance: its certificates.
 
 use config_tree::{Key, NodePath};
 use serde_json::{Value, json};

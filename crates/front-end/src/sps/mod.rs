@@ -313,13 +313,13 @@ impl Call<'_> {
         match route {
             Route::Unknown => Err(Failure::NotFound(Place::Request)),
             Route::Node(path) => self.node(&path, body).await,
-            // Apart, as everything that waits and is no read of a node.
+            // Boxed to keep the future of a plain read small.
             Route::Order(path) => Box::pin(self.order(&path, body)).await,
             route => Box::pin(self.entry_point(route, body)).await,
         }
     }
 
-    /// What is there once, beside the configuration.
+    /// What exists once, outside the configuration.
     async fn entry_point(&self, route: Route, body: RequestBody) -> Result<Answer, Failure> {
         let allow = route.allow();
         self.expect_method(allow)?;
@@ -350,7 +350,7 @@ impl Call<'_> {
         let access = if writes { Access::Write } else { Access::Read };
         let allowed = match route {
             Route::Node(path) | Route::Order(path) => rights.allow(access, path),
-            // Rolling back, and seeing that nothing is open, harms nobody.
+            // Rolling back, and seeing that nothing is open, does no harm.
             Route::Transaction if matches!(self.head.method, Method::POST | Method::PUT) => {
                 rights.allow_changes()
             }

@@ -1,4 +1,4 @@
-//! Documents of the running revision, kept for whoever asks for them again.
+//! A cache of documents of the running revision.
 //!
 //! Most reads ask for few nodes over and over. Their document is the same until something is
 //! committed, but for the seconds that the session has left, so it is made once. What is kept is
@@ -22,7 +22,7 @@ const PLACES: usize = 1024;
 /// With all places taken, eight mebibytes.
 const LARGEST: usize = 8 << 10;
 
-/// A document, and what is answered beside it.
+/// A document, and the headers that are answered with it.
 #[derive(Debug)]
 pub(crate) struct CachedDocument {
     /// The revision whose node it shows.
@@ -66,7 +66,7 @@ impl ReadCache {
         kept.as_ref().is_some_and(is_it).then_some(kept)
     }
 
-    /// Whether a document of so many bytes is to be kept.
+    /// Whether a document of this size is to be kept.
     pub(crate) fn wants(&self, revision: RevisionNumber, asked: &str, bytes: usize) -> bool {
         let hash = self.hasher.hash_one(asked);
         let now = hash ^ revision.get();

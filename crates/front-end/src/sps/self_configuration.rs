@@ -123,7 +123,7 @@ pub(super) fn server_reference(tree: &Tree) -> Option<&NodePath> {
 fn idle_minutes(tree: &Tree) -> i64 {
     let body = tree.body(paths::webinterface());
     let minutes = body.and_then(|body| body.value().get("timeout")?.as_i64());
-    // Another catalog may mean something else by it; nobody is locked out for that.
+    // Another catalog may mean something else by it; that must lock no user out.
     minutes.filter(|minutes| *minutes > 0).unwrap_or(DEFAULT_IDLE_MINUTES)
 }
 

@@ -27,7 +27,7 @@ pub(super) struct SharedDocument {
 /// The documents that are being sent.
 #[derive(Default)]
 pub(super) struct SharedDocuments {
-    // Few at a time: those that nobody holds any more are swept out when one is added.
+    // Few at a time: those that are no longer held are swept out when one is added.
     alive: Mutex<HashMap<(RevisionNumber, NodePath), Slot>>,
 }
 

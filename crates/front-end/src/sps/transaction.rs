@@ -116,7 +116,7 @@ impl Call<'_> {
         let started = Instant::now();
         let (answer, answered) = oneshot::channel();
         self.appliance.engine.transaction_commit_begin(session, options, move |result| {
-            // Nobody may be listening any more.
+            // The client may be gone.
             let _ = answer.send(result);
         });
         let result = answered.await.map_err(|_| Failure::Internal)?;

@@ -95,11 +95,11 @@ fn node(
     text.push('}');
 }
 
-/// Why a text is no document.
+/// Why a text is not a document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
     /// It is not JSON, or not of this form.
-    #[error("this is no exported configuration: {reason} at line {line}, column {column}")]
+    #[error("not an exported configuration: {reason} at line {line}, column {column}")]
     Form {
         /// What is wrong, without anything that was found.
         reason: String,
@@ -121,7 +121,7 @@ pub enum DocumentError {
 pub struct Document<'t> {
     /// The catalog it was written with.
     pub appliance: Cow<'t, str>,
-    /// The hash of the configuration that was exported, if nobody took it out.
+    /// The hash of the configuration that was exported, if it was not removed.
     pub config_hash: Option<Cow<'t, str>>,
     pub(super) nodes: Vec<RawNode<'t>>,
 }
@@ -182,7 +182,7 @@ impl<'t> Document<'t> {
 
     #[inline(never)]
     fn read(text: &'t [u8]) -> Result<Self, DocumentError> {
-        // First, so that a document of a later format is not told which members it may not have.
+        // First, so that a document of a later format is not refused for its members.
         let kind: Kind<'_> = serde_json::from_slice(text).map_err(|error| form(&error))?;
         if kind.format.as_deref() != Some(FORMAT) {
             return Err(DocumentError::Format);
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused_without_quoting_them() {
-        assert!(refusal("").starts_with("this is no exported configuration: "));
+        assert!(refusal("").starts_with("not an exported configuration: "));
         assert!(refusal("{\"format\": \"boxwood-configuration/2\"}").contains(FORMAT));
         assert!(refusal("{}").contains(FORMAT));
         let with = |rest: &str| refusal(&format!("{{\"format\": \"{FORMAT}\", {rest}}}"));

@@ -28,7 +28,7 @@ mod rule {
 /// Why a document was not imported. Nothing has changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// It is no document.
+    /// It is not a document.
     #[error(transparent)]
     Document(#[from] DocumentError),
     /// It belongs to another appliance.
@@ -82,7 +82,7 @@ pub struct Outcome {
     pub revision: u64,
 }
 
-/// What the history says of an import for which nobody gives a reason.
+/// What the history says of an import without a message.
 pub const MESSAGE: &str = "Import";
 
 /// How far an import is: how many nodes were checked.
@@ -106,7 +106,7 @@ pub fn rehearse(
 }
 
 /// Commits a document as one transaction of a session of its own. In exclusive mode it takes the
-/// lock first, so that nobody waits for a long check only to be told that it is held.
+/// lock first, so that no long check ends with the news that it is held.
 ///
 /// # Errors
 /// See [`Refusal`].
@@ -198,7 +198,7 @@ impl Reading<'_> {
         let path = match NodePath::parse(&node.path) {
             Ok(path) => path,
             Err(error) => {
-                let message = format!("{:?} is no path: {error}", node.path);
+                let message = format!("{:?} is not a path: {error}", node.path);
                 return self.say(&NodePath::root(), "", rule::PATH, message);
             }
         };

@@ -32,7 +32,7 @@ enum Source {
     Memory(Full<Bytes>),
 }
 
-/// A body on its way, which is not lost when nobody reads it to its end: see [`Unread`].
+/// A body on its way, which is not lost when it is not read to its end: see [`Unread`].
 #[derive(Debug)]
 struct Wire {
     // `None` only while it is dropped.
@@ -44,7 +44,7 @@ struct Wire {
 ///
 /// Closing a connection while bytes of a body are still on their way resets it, and the reset takes
 /// the answer away with it: the client sees a broken pipe instead of the refusal, and sends all of
-/// it again. So whoever answers discards the rest.
+/// it again. So the handler that answers discards the rest.
 #[derive(Clone, Debug)]
 pub(crate) struct Unread(Option<Arc<Mutex<Option<Incoming>>>>);
 
@@ -68,8 +68,8 @@ impl Unread {
         self.0.as_ref()?.lock().take()
     }
 
-    /// Reads the rest of the body and drops it, in the background: at most so many bytes, for at
-    /// most so long.
+    /// Reads the rest of the body and drops it, in the background: up to a number of bytes and a
+    /// time.
     pub(crate) fn discard(&self, max_bytes: usize, deadline: Duration) {
         let Some(mut body) = self.take() else {
             return;
@@ -111,7 +111,7 @@ pub enum BodyError {
         limit: Duration,
     },
     /// The connection ended, or its framing broke, before the body was complete.
-    #[error("the request body broke off before it was complete")]
+    #[error("the request body ended early")]
     Broken(#[source] hyper::Error),
 }
 
@@ -145,7 +145,7 @@ impl RequestBody {
         Self(Source::Memory(Full::new(bytes.into())))
     }
 
-    /// Whether there certainly is nothing to read. `false` is no promise: a chunked body may turn out
+    /// Whether there certainly is nothing to read. `false` promises nothing: a chunked body may turn out
     /// to be empty.
     pub fn is_empty(&self) -> bool {
         match &self.0 {

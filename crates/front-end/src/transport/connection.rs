@@ -1,4 +1,4 @@
-//! One connection: which protocol it speaks, the requests on it, and when it has to end.
+//! One connection: its protocol, the requests on it, and when it has to end.
 //!
 //! The protocol is decided by ALPN, and clear text is HTTP/1 only. hyper-util's `auto` looks at the
 //! first bytes instead, with no timer while it waits for them, and we do not need it.
@@ -54,7 +54,7 @@ const HTTP2_RESETS: (usize, usize) = (20, 128);
 /// How much of a refused body is read and dropped at least, so that its sender sees the refusal.
 const DISCARD_BYTES: usize = 16 * 1024 * 1024;
 
-/// What a connection speaks.
+/// The protocol of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http1,
@@ -172,7 +172,7 @@ impl<H: Handler> Ours<H> {
         busy: Busy,
     ) -> http::Response<AnswerBody> {
         let Received { request, unread } = received;
-        // A client that waits to be told to go on sends nothing that could be discarded.
+        // A client that waits for 100 Continue sends nothing that could be discarded.
         let waits = request.head.headers.contains_key(header::EXPECT);
         // With it goes its body, and what is left of that to where it can be discarded.
         drop(request);
@@ -253,16 +253,16 @@ where
     let mut next_look = Instant::now() + limits.header_timeout;
     let mut closing = false;
     loop {
-        let (told, look) = ((!closing).then_some(&mut stop), next_look);
-        match either(connection.as_mut(), pin!(event(told, reader, look))).await {
+        let (stopping, look) = ((!closing).then_some(&mut stop), next_look);
+        match either(connection.as_mut(), pin!(event(stopping, reader, look))).await {
             Either::Often(Ok(())) => return Outcome::Finished,
             Either::Often(Err(error)) => return Outcome::Failed(error),
-            Either::Seldom(Event::Stop) => {
+            Either::Rare(Event::Stop) => {
                 closing = true;
                 connection.as_mut().graceful_shutdown();
             }
-            Either::Seldom(Event::Crowded) => return Outcome::Crowded,
-            Either::Seldom(Event::Look) => match watchdog.look(Instant::now(), limits) {
+            Either::Rare(Event::Crowded) => return Outcome::Crowded,
+            Either::Rare(Event::Look) => match watchdog.look(Instant::now(), limits) {
                 Verdict::LookAgain(at) => next_look = at,
                 Verdict::Silent => return Outcome::Silent,
                 Verdict::Stalled => return Outcome::Stalled,
@@ -279,7 +279,7 @@ where
     }
 }
 
-/// What happens to a connection beside its requests.
+/// What happens to a connection other than requests.
 enum Event {
     Stop,
     Crowded,
@@ -287,20 +287,20 @@ enum Event {
 }
 
 async fn event(stop: Option<&mut watch::Receiver<bool>>, reader: &Reader, look: Instant) -> Event {
-    let told = async {
+    let stopping = async {
         match stop {
             Some(stop) => stopped(stop).await,
             None => pending().await,
         }
     };
     tokio::select! {
-        () = told => Event::Stop,
+        () = stopping => Event::Stop,
         () = reader.cut() => Event::Crowded,
         () = sleep_until(look) => Event::Look,
     }
 }
 
-/// Waits until the server is told to stop, or its handle is gone.
+/// Waits until the server begins to stop, or its handle is gone.
 pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     // The guard that comes back holds a lock: it must not outlive this line.
     let _ = stop.wait_for(|stopping| *stopping).await;

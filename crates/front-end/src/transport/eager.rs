@@ -17,7 +17,7 @@ pub(super) enum Eager<F: Future> {
 }
 
 impl<F: Future> Eager<F> {
-    /// Begins a future. Nobody is woken for it before it is polled again, so that must be done soon
+    /// Begins a future. No task is woken for it before it is polled again, so that must be done soon
     /// and whatever happens.
     pub(super) fn begin(future: F) -> Self {
         let mut future = Box::pin(future);
@@ -27,7 +27,7 @@ impl<F: Future> Eager<F> {
         }
     }
 
-    /// Leaves a future to whoever polls it.
+    /// Leaves a future to its poller.
     pub(super) fn leave(future: F) -> Self {
         Self::Waiting(Box::pin(future))
     }
@@ -69,14 +69,14 @@ mod tests {
 
     #[tokio::test]
     async fn what_waits_is_woken_by_what_it_waits_for() {
-        let (tell, told) = oneshot::channel();
+        let (send, sent) = oneshot::channel();
         let waiting = Eager::begin(async {
             yield_now().await;
-            told.await
+            sent.await
         });
         let telling = async {
             yield_now().await;
-            tell.send(7).unwrap();
+            send.send(7).unwrap();
         };
         assert_eq!(tokio::join!(waiting, telling), (Ok(7), ()));
     }

@@ -2,7 +2,7 @@
 //!
 //! A connection has to pass three gates before a byte of HTTP is read: the limit over all listeners,
 //! the limit for its address, and, on a TLS port, the handshake in time. Who is over a limit is closed
-//! at once: a queue would only move the waiting to where nobody sees it.
+//! at once: a queue would only move the waiting to where it cannot be seen.
 //!
 //! Each listener owns its connections, so stopping is a tree that folds up: the listeners stop
 //! accepting, each asks its connections to finish, and aborts those that have not when the time is up.
@@ -101,7 +101,7 @@ pub struct Server {
     accepting: Vec<JoinHandle<Drained>>,
 }
 
-/// What became of the connections that were open when the server was told to stop.
+/// What became of the connections that were open when the server began to stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drained {
     /// Connections that finished by themselves.
@@ -239,7 +239,7 @@ impl<H: Handler> Port<H> {
         ));
     }
 
-    /// A peer that gave up while it waited in the queue is no reason to wait; lack of files or memory
+    /// A peer that gave up while it waited in the queue does not cause a wait; lack of files or memory
     /// is, until a connection ends.
     async fn pause_after(&self, error: &io::Error) {
         use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};

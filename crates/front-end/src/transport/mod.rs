@@ -1,8 +1,8 @@
 //! From a listening address to a decoded request head, a bounded body and an answer.
 //!
 //! hyper is known here and nowhere else. It parses HTTP well, and it leaves gaps which a daemon that
-//! faces strangers has to close itself: a connection that never speaks, half an HTTP/2 preface, a body
-//! that stalls, an answer nobody reads. Each of them has one guard, and each guard one home:
+//! faces strangers has to close itself: a connection that never sends, half an HTTP/2 preface, a body
+//! that stalls, an answer that is not read. Each of them has one guard, and each guard one home:
 //!
 //! | who misbehaves | what ends it | where |
 //! |---|---|---|
@@ -18,7 +18,7 @@
 //!
 //! What an answer looks like is not decided here: the layer above implements [`Handler`]. Only the
 //! handful of answers that hyper makes before there is a request (400, 414 and 431 for a head that
-//! cannot be parsed or is too large) have no body; nobody could say in which dialect to write one.
+//! cannot be parsed or is too large) have no body: the dialect is not known yet.
 
 mod address;
 mod body;

@@ -10,7 +10,7 @@ use super::{AnswerBody, RequestBody};
 /// What answers requests.
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request. It is lent, since it is large and would be moved from future to future;
-    /// whoever reads the body takes it out.
+    /// the reader of the body takes it out.
     ///
     /// The future is dropped when the client goes away and when draining takes too long, so a change
     /// that must be whole has to happen between two `await`s or on a thread of its own.
@@ -84,7 +84,7 @@ pub enum HeadError {
 /// Checks what hyper 1.12 lets through.
 ///
 /// It accepts HTTP/1.1 with no `Host` and with several, and any `Expect`. Two `Content-Length` fields
-/// that differ it refuses itself. `Content-Length` beside `Transfer-Encoding: chunked` it accepts over
+/// that differ it refuses itself. `Content-Length` with `Transfer-Encoding: chunked` it accepts over
 /// HTTP/1 by removing the `Content-Length`, whichever comes first, reading the body as chunked, and
 /// closing the connection after the answer; RFC 9112 (6.3) allows that, nothing can be smuggled behind
 /// such a request, and we never see the pair. h2 refuses `Transfer-Encoding` altogether. The check for

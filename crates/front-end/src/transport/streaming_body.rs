@@ -3,7 +3,7 @@
 //! Nearly every answer is one piece, and costs nothing more than before there were others. A stream
 //! of pieces, such as a feed of commits, may go on for hours: for the watchdog it is a request
 //! under way as long as somebody feeds it, so that the silence between two pieces is not taken for
-//! an idle client; and it ends when the server is told to stop, as nothing else would end it.
+//! an idle client; and it ends when the server begins to stop, as nothing else would end it.
 //!
 //! A client that does not read is still cut by the connection's own guard. One that does not read
 //! *this stream* while others on its connection go on fills the few places between feeder and
@@ -24,7 +24,7 @@ use super::connection::stopped;
 use super::waiting::Reader;
 use super::watchdog::Busy;
 
-/// So many pieces wait between the feeder and the socket.
+/// Number of pieces that wait between the feeder and the socket.
 const WAITING: usize = 16;
 
 /// The body of an answer.
@@ -86,7 +86,7 @@ impl AnswerBody {
         if let Source::Stream(stream) = &mut self.0 {
             let mut stop = stop.clone();
             *stream.busy.lock() = Some(busy);
-            // Whoever feeds it may have stopped before there was something to hold.
+            // The feeder may have stopped before there was something to hold.
             if stream.pieces.is_closed() {
                 stream.busy.lock().take();
             }
@@ -97,12 +97,12 @@ impl AnswerBody {
 }
 
 impl Pieces {
-    /// Sends a piece; `false` when nobody takes it any more, or not in this time.
+    /// Sends a piece; `false` when it is no longer taken, or not in this time.
     pub async fn send(&self, piece: Bytes, patience: Duration) -> bool {
         matches!(tokio::time::timeout(patience, self.pieces.send(piece)).await, Ok(Ok(())))
     }
 
-    /// Waits until nobody takes anything any more.
+    /// Waits until nothing is taken any more.
     pub async fn closed(&self) {
         self.pieces.closed().await;
     }

@@ -216,7 +216,7 @@ impl StoresServerSessions for CertificateSlot {
 }
 
 /// Makes a certificate for `localhost`, `127.0.0.1`, `::1` and `hosts`, valid from an hour before
-/// `now_unix_seconds`. It names no CA flag and no key usage, because clients that are told to trust
+/// `now_unix_seconds`. It names no CA flag and no key usage, because clients that trust
 /// exactly this certificate disagree about which of them a certificate that signs itself must have.
 pub fn self_signed(hosts: &[String], now_unix_seconds: i64) -> Result<SelfSigned, TlsError> {
     let mut params =
@@ -224,7 +224,7 @@ pub fn self_signed(hosts: &[String], now_unix_seconds: i64) -> Result<SelfSigned
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, COMMON_NAME);
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    // rcgen speaks `time`, which we do not: whole seconds are added to the epoch that it offers.
+    // rcgen uses the crate `time`, which we do not: whole seconds are added to the epoch that it offers.
     let start = u64::try_from(now_unix_seconds - CLOCK_SKEW_SECONDS).unwrap_or(0);
     params.not_before = date_time_ymd(1970, 1, 1) + Duration::from_secs(start);
     params.not_after = params.not_before + VALIDITY;

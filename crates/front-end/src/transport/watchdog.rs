@@ -241,7 +241,7 @@ mod tests {
 
     use super::*;
 
-    /// A connection at time zero, and the time so many seconds later.
+    /// A connection at time zero, and the time a number of seconds later.
     fn activity() -> (Watchdog, impl Fn(u64) -> Instant, Limits) {
         let watchdog = Watchdog::new();
         let start = watchdog.0.lock().last;

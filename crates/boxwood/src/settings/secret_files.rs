@@ -1,6 +1,6 @@
 //! The two secrets from files: the one that a setting names, or those that systemd hands over.
 //!
-//! The environment of a process is seen by whoever may look at the process, and is passed on to what
+//! The environment of a process is seen by those who may look at the process, and is passed on to what
 //! it starts. A file of mode 0400 is not, and neither is a credential of a systemd unit
 //! (`LoadCredential=boxwood.admin-password:FILE`, systemd.exec(5), "Credentials").
 

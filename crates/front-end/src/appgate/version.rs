@@ -1,4 +1,4 @@
-//! Which version of the API a request speaks, by its `Accept`, and what a version shows.
+//! Which version of the API a request asks for, by its `Accept`, and what a version shows.
 
 use hyper::HeaderMap;
 use hyper::header::ACCEPT;

@@ -243,7 +243,12 @@ fn backup_source(data: &DataDir, places: Vec<Place>, appliances: &[Arc<Appliance
         let mut add = |head: Option<&str>, engine: &Arc<Engine>| {
             let (store, checkpoints) = place.store(head);
             let name = head.map_or(place.name.clone(), |head| format!("{}, {head}", place.name));
-            parts.push(Part { name, store, checkpoints, log: Log::Running(Arc::downgrade(engine)) });
+            parts.push(Part {
+                name,
+                store,
+                checkpoints,
+                log: Log::Running(Arc::downgrade(engine)),
+            });
         };
         appliance.heads().iter().for_each(|head| add(Some(head.name), &head.engine));
         add(None, appliance.engine());

@@ -36,7 +36,8 @@ impl Temporary {
     }
 }
 
-// Locked before it has its name, so that under its name nobody finds it free while it is in use.
+// Locked before it has its name, so that no other process finds it free under its name while it
+// is in use.
 fn locked(directory: &Path) -> io::Result<File> {
     let fresh = directory.join("dev.lock.new");
     let lock = File::create(&fresh)?;

@@ -342,7 +342,7 @@ pub static REGISTRY: &[Setting] = &[
     Setting {
         name: "login.lifetime_seconds",
         default: Preset::Same("86400"),
-        about: "Time after which a session ends although it is used, in seconds; 0 is no such limit.",
+        about: "Time after which a session ends although it is used, in seconds; 0 sets no limit.",
         takes: Takes::Seconds {
             from: 0.0,
             to: 31_536_000.0,

@@ -14,7 +14,8 @@ use parking_lot::RwLock;
 use crate::history_rules::HistoryRules;
 use crate::revision::{RevisionInfo, RevisionNumber, RevisionRecord, Timestamp};
 use crate::store::{
-    Answer, Awaiting, MetadataChange, RevisionLog, Shortened, Slot, StoreError, Tag, Verified,
+    Answer, Awaiting, CopyPart, MetadataChange, RevisionLog, Shortened, Slot, StoreError, Tag,
+    Verified,
 };
 
 /// Records, tags, kept answers, and what awaits its confirmation.
@@ -202,6 +203,17 @@ impl Log {
         match self {
             Self::Durable(log) => log.commit(records, metadata, Some(now)),
             Self::Memory(log) => log.commit(records, metadata, now),
+        }
+    }
+
+    /// Hands everything that is kept to `put`: see [`RevisionLog::copy`].
+    pub(crate) fn copy<E: From<StoreError>>(
+        &self,
+        put: &mut dyn FnMut(CopyPart) -> Result<(), E>,
+    ) -> Result<RevisionNumber, E> {
+        match self {
+            Self::Durable(log) => log.copy(put),
+            Self::Memory(_) => Err(StoreError::InMemory.into()),
         }
     }
 

@@ -23,6 +23,9 @@ pub enum StoreError {
         /// The directory.
         path: PathBuf,
     },
+    /// There is no store: the configuration is in memory only.
+    #[error("the configuration is in memory only, so there is nothing to copy")]
+    InMemory,
     /// A write failed earlier. Reads go on.
     #[error("a write to the store failed earlier, so it takes no more until Boxwood is restarted")]
     Poisoned,

@@ -120,7 +120,7 @@ impl<R: Read> Reader<R> {
     ///
     /// # Errors
     /// The backup ends early or is damaged, or the daemon reports a failure in it.
-    pub fn next(&mut self) -> Result<Option<Frame>, BackupError> {
+    pub fn frame(&mut self) -> Result<Option<Frame>, BackupError> {
         let hash = self.hasher.finalize();
         let letter = self.read(1)?;
         let kind = LETTERS.iter().find(|(_, known)| letter == [*known]).map(|(kind, _)| *kind);
@@ -170,7 +170,7 @@ mod tests {
     fn read(bytes: &[u8]) -> Result<Vec<Frame>, BackupError> {
         let mut reader = Reader::begin(bytes)?;
         let mut frames = Vec::new();
-        while let Some(frame) = reader.next()? {
+        while let Some(frame) = reader.frame()? {
             frames.push(frame);
         }
         Ok(frames)

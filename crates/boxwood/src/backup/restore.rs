@@ -23,7 +23,7 @@ pub fn unpack<R: Read>(from: R, folder: &Path) -> Result<(), BackupError> {
     make_folder(folder)?;
     let store = SledStore::open(folder, SledStore::CACHE_BYTES)?;
     let mut target = Target { root: folder.to_owned(), store, log: None };
-    while let Some(frame) = reader.next()? {
+    while let Some(frame) = reader.frame()? {
         target.take(frame)?;
     }
     target.end_log()?;

@@ -67,7 +67,7 @@ fn write(settings: &Settings, data: &DataDir, file: File) -> Result<File, Comman
 fn relay<W: Write>(from: impl Read, out: W) -> Result<W, BackupError> {
     let mut reader = Reader::begin(from)?;
     let mut writer = Writer::begin(out)?;
-    while let Some(frame) = reader.next()? {
+    while let Some(frame) = reader.frame()? {
         writer.frame(frame.kind, &frame.key, &frame.value)?;
     }
     writer.end()

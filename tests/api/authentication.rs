@@ -287,3 +287,25 @@ fn other_methods_are_refused() {
     }
     status(&mut admin);
 }
+
+#[test]
+fn odd_bytes_in_another_cookie_do_not_hide_the_session() {
+    let server = Server::builder().http().start();
+    let admin = server.admin();
+    let token = admin.cookie("session_id").expect("a session");
+    let mut request =
+        b"GET /api/configuration HTTP/1.1\r\nHost: box\r\nCookie: other=\xe9; ".to_vec();
+    request.extend(format!("session_id={token}\r\n\r\n").bytes());
+    server.client().send_raw(&request).expect(200);
+}
+
+#[test]
+fn an_encoded_body_is_refused_with_what_to_do() {
+    let server = Server::dev();
+    let mut admin = server.admin();
+    let request = admin.request("POST", "/api/configuration/passwords");
+    let request = request.text("\u{1f}", "application/json").header("content-encoding", "gzip");
+    let refused = request.send().expect_error(415, "InvalidRequestBody");
+    let message = refused.at("/error/message");
+    assert!(message.as_str().is_some_and(|text| text.contains("Content-Encoding")), "{message}");
+}

@@ -41,6 +41,8 @@ fn each_line_is_json_and_each_request_has_one() {
         login.basic("admin", "swordfish-as-password").send().expect(401)
     };
     answers.push(wrong(&mut server.client()));
+    let query = "/api/configuration?token=swordfish-in-a-query";
+    answers.push(server.client().get(query).expect(401));
     let mut secure = support::Client::new(&server.urls()[1]);
     answers.push(secure.login("admin", "admin"));
     let token = admin.cookie("session_id").expect("a session").to_owned();
@@ -62,6 +64,7 @@ fn each_line_is_json_and_each_request_has_one() {
         let [line] = by_id[id][..] else { panic!("request {id} has not one line: {by_id:#?}") };
         assert_eq!(line["status"], answer.status, "{line}");
         assert_eq!(line["method"], answer.request.method, "{line}");
+        assert!(line["path"].as_str().is_some_and(|path| path.starts_with('/')), "{line}");
         assert!(line["verb"].as_str().is_some_and(|verb| !verb.is_empty()), "{line}");
         assert!(line["duration_us"].is_u64(), "{line}");
         assert!(line["peer"].as_str().is_some_and(|it| it.starts_with("127.0.0.1:")));

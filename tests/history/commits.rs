@@ -70,8 +70,13 @@ fn a_commit_sent_twice_is_made_once_also_after_a_restart() {
     let mut admin = server.admin();
     admin.open().expect(200);
     load(&mut admin, 7);
-    let first = commit_keyed(&mut admin, "k1", &commit).expect(200).json();
-    let again = commit_keyed(&mut admin, "k1", &commit).expect(200).json();
+    let first = commit_keyed(&mut admin, "k1", &commit).expect(200);
+    let again = commit_keyed(&mut admin, "k1", &commit).expect(200);
+    for (answer, replay) in [(&first, None), (&again, Some("true"))] {
+        assert_eq!(answer.header("boxwood-revision"), Some("2"));
+        assert_eq!(answer.header("boxwood-replay"), replay);
+    }
+    let (first, again) = (first.json(), again.json());
     assert_eq!(again, first);
     let other = json!({"status": "commit", "message": "another"});
     commit_keyed(&mut admin, "k1", &other).expect_error(422, "IdempotencyMismatch");
@@ -88,7 +93,9 @@ fn a_commit_sent_twice_is_made_once_also_after_a_restart() {
 
     let server = Server::builder().serve(folder.path()).start();
     let mut admin = server.admin();
-    let again = commit_keyed(&mut admin, "k1", &commit).expect(200).json();
+    let again = commit_keyed(&mut admin, "k1", &commit).expect(200);
+    assert_eq!(again.header("boxwood-revision"), Some("2"), "that of the commit");
+    let again = again.json();
     assert_eq!(again["body"], first["body"]);
     assert_eq!(admin.get("/boxwood/v1/health").expect(200).at("/revision"), json!(3));
 }

@@ -145,6 +145,13 @@ impl Answer {
         }
     }
 
+    /// Names a revision, where it need not be the running one.
+    pub(crate) fn revision(mut self, revision: u64) -> Self {
+        self.response.headers_mut().insert(REVISION, number(revision));
+        self.says_revision = true;
+        self
+    }
+
     /// Sets a header to a text; one that no header can hold is left out.
     pub(crate) fn header_text(self, name: HeaderName, value: &str) -> Self {
         match HeaderValue::from_str(value) {

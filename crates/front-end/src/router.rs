@@ -129,7 +129,11 @@ fn malformed(appliance: &Appliance, failure: Failure, request: &Request) -> Outc
     let path = http_path::canonical(request.head.uri.path());
     let limits = &appliance.process.options.limits;
     let at = At { method: &request.head.method, path: &path, rights: None, limits };
-    Outcome::new("malformed", None, Err(appliance.dialect.dress(&failure, &at)))
+    let dressed = match path.starts_with("/boxwood/") {
+        true => own_api::dressed(failure, &at, appliance),
+        false => appliance.dialect.dress(&failure, &at),
+    };
+    Outcome::new("malformed", None, Err(dressed))
 }
 
 fn refused(refusal: &WorldRefusal, request: &Request) -> Outcome {
@@ -148,7 +152,7 @@ impl Handler for Router {
         }
         let id = appliance.process.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let method = request.head.method.clone();
-        let line = CompletionLine::begin(&chosen, id, method.clone(), &request.peer);
+        let line = CompletionLine::begin(&chosen, id, request);
         // For the lines on the way, which are few and rarely asked for: a span costs as much as the
         // rest of a read, and the line at the end says what it would.
         let span = tracing::debug_span!("request", id);
@@ -200,18 +204,27 @@ struct CompletionLine<'a> {
     metrics: &'a Metrics,
     id: u64,
     method: Method,
+    /// As the client sent it, without the query, which may hold secrets.
+    path: Box<str>,
     peer: &'a Peer,
     started: Instant,
     complete: bool,
 }
 
+/// The length in bytes from which on a path is cut off in the log.
+const LONGEST_PATH: usize = 256;
+
 impl<'a> CompletionLine<'a> {
-    fn begin(chosen: &'a Chosen, id: u64, method: Method, peer: &'a Peer) -> Self {
+    fn begin(chosen: &'a Chosen, id: u64, request: &'a Request) -> Self {
         let Chosen { world, appliance } = chosen;
         let Appliance { name, metrics, .. } = &**appliance;
-        let (started, complete) = (Instant::now(), false);
+        let Request { head, peer, .. } = request;
+        let path = head.uri.path();
+        let end = path.floor_char_boundary(LONGEST_PATH);
+        let (method, path, started) = (head.method.clone(), path[..end].into(), Instant::now());
         let world = (!world.is_main()).then_some(&*world.name);
-        Self { appliance: name, world, metrics, id, method, peer, started, complete }
+        let complete = false;
+        Self { appliance: name, world, metrics, id, method, path, peer, started, complete }
     }
 
     fn complete(mut self, outcome: &Outcome) {
@@ -221,7 +234,7 @@ impl<'a> CompletionLine<'a> {
         self.metrics.request(&self.method, outcome.verb, status, taken);
         let (verb, status, duration_us) = (outcome.verb, status.as_u16(), micros(taken));
         let Self { id, appliance, world, .. } = self;
-        let (method, peer) = (self.method.as_str(), self.peer.name());
+        let (method, path, peer) = (self.method.as_str(), &*self.path, self.peer.name());
         let session = outcome.session.as_deref().unwrap_or("-");
         // Neither is in the line where there is none.
         let refusal = outcome.refusal.as_ref();
@@ -233,6 +246,7 @@ impl<'a> CompletionLine<'a> {
             appliance,
             world,
             method,
+            path,
             verb,
             status,
             duration_us,
@@ -250,8 +264,17 @@ impl Drop for CompletionLine<'_> {
         if !self.complete {
             let duration_us = micros(self.started.elapsed());
             let Self { id, appliance, world, .. } = *self;
-            let (method, peer) = (self.method.as_str(), self.peer.name());
-            tracing::info!(id, appliance, world, method, duration_us, peer, "the client hung up");
+            let (method, path, peer) = (self.method.as_str(), &*self.path, self.peer.name());
+            tracing::info!(
+                id,
+                appliance,
+                world,
+                method,
+                path,
+                duration_us,
+                peer,
+                "the client hung up"
+            );
         }
     }
 }

@@ -148,9 +148,11 @@ impl Logins {
 
     /// How long a login lasts if nothing else is asked in it.
     pub(crate) fn remaining(&self, login: &Login) -> Duration {
-        match login.lifetime.is_some() || self.limits.lifetime.is_some() {
-            true => self.expires(login).since(self.now()).min(self.idle()),
-            false => self.idle(),
+        let left = |lifetime| login.opened.plus(lifetime).since(self.now());
+        match (login.lifetime, self.limits.lifetime) {
+            (Some(lifetime), _) => left(lifetime),
+            (None, Some(lifetime)) => self.idle().min(left(lifetime)),
+            (None, None) => self.idle(),
         }
     }
 

@@ -41,12 +41,17 @@ use crate::credentials::{basic, bearer};
 use crate::failure::{At, Failure, Place};
 use crate::http_path::{canonical, parent_href};
 use crate::methods::Methods;
-use crate::outcome::Outcome;
+use crate::outcome::{Dressed, Outcome};
 use crate::request;
 use crate::transport::{Request, RequestBody};
 
 use call::{Call, Refused};
 use route::{Found, Operation, Takes, Who};
+
+/// A refusal of a request that is malformed before anything is looked up.
+pub(crate) fn dressed(failure: Failure, at: &At<'_>, appliance: &Appliance) -> Dressed {
+    dress::dress(&failure.into(), at, appliance)
+}
 
 /// Answers a request whose path begins with `/boxwood`.
 pub(crate) async fn handle(appliance: &Appliance, request: &Request, body: RequestBody) -> Outcome {

@@ -10,7 +10,7 @@ use transaction_engine::store::StoreError;
 
 use super::route::PREFIX;
 use crate::failure::Failure;
-use crate::transport::BodyError;
+use crate::transport::{BodyError, HeadError};
 
 /// A kind of refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,6 +154,8 @@ impl Problem {
 /// The status and the kind of a failure: the one table of both.
 pub(super) fn standing(failure: &Failure) -> (StatusCode, Problem) {
     let (status, kind) = match failure {
+        Failure::Head(HeadError::ForeignOrigin) => (403, "Unauthorized"),
+        Failure::Head(HeadError::TypeRequired | HeadError::Encoded) => (415, "InvalidRequestBody"),
         Failure::Head(_) => (400, "InvalidRequest"),
         Failure::PathUndecodable => (400, "InvalidRequestPath"),
         Failure::Unauthenticated => (401, "Unauthenticated"),

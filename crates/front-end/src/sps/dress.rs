@@ -67,7 +67,7 @@ fn standing(failure: &Failure) -> (StatusCode, &'static str) {
     match failure {
         Failure::Head(HeadError::LengthRequired) => (StatusCode::LENGTH_REQUIRED, "InvalidRequest"),
         Failure::Head(HeadError::ForeignOrigin) => (StatusCode::FORBIDDEN, "Unauthorized"),
-        Failure::Head(HeadError::TypeRequired) => {
+        Failure::Head(HeadError::TypeRequired | HeadError::Encoded) => {
             (StatusCode::UNSUPPORTED_MEDIA_TYPE, "InvalidRequestBody")
         }
         Failure::Head(HeadError::ExpectationUnknown) => {

@@ -295,9 +295,11 @@ fn find_login(appliance: &Appliance, headers: &HeaderMap) -> Option<Arc<Login>> 
 
 /// The token that a request carries: in the cookie, else in a header of that name.
 pub(crate) fn session_token(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let in_cookies = cookies
-        .flat_map(|line| line.split(';'))
+    // Cookies of others may hold any bytes.
+    let pairs = headers.get_all(header::COOKIE).iter();
+    let in_cookies = pairs
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
+        .filter_map(|pair| std::str::from_utf8(pair).ok())
         .filter_map(|pair| pair.trim().strip_prefix(SESSION_ID)?.strip_prefix('='))
         .next()
         .map(|token| token.trim_matches('"'));

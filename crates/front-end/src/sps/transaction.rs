@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use config_tree::Change;
 use hyper::Method;
+use hyper::header::HeaderName;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -17,6 +18,9 @@ use crate::confirmation_time::{bad_wait, wait};
 use crate::failure::{Failure, Place};
 use crate::metrics::CommitOutcome;
 use crate::transport::RequestBody;
+
+/// On the answer to a commit that was made before, under the same `Idempotency-Key`.
+const REPLAY: HeaderName = HeaderName::from_static("boxwood-replay");
 
 impl Call<'_> {
     pub(super) async fn transaction(&self, body: RequestBody) -> Result<Answer, Failure> {
@@ -35,6 +39,8 @@ impl Call<'_> {
                 let idempotency = self.idempotency(body.as_ref())?;
                 let options = CommitOptions { idempotency, ..self.command(body)? };
                 self.expect_rights_to_changes()?;
+                // Without an open transaction only a request that was answered before succeeds.
+                let is_replay = !engine.transaction_status(session).open;
                 let committed = self.transaction_commit(session, options).await?;
                 let mut status = self.status(session);
                 if let Some(Confirmation { token, until }) = &committed.confirmation {
@@ -45,7 +51,8 @@ impl Call<'_> {
                         "until": until.to_string(),
                     });
                 }
-                Ok(Answer::document(&status))
+                let answer = Answer::document(&status).revision(committed.number.get());
+                Ok(if is_replay { answer.header_text(REPLAY, "true") } else { answer })
             }
             Method::DELETE => {
                 engine.transaction_rollback(session)?;

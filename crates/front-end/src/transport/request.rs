@@ -76,6 +76,9 @@ pub enum HeadError {
          pages, and from clients that are not browsers"
     )]
     ForeignOrigin,
+    /// A body that is compressed, say.
+    #[error("a body must be sent as it is, without Content-Encoding")]
+    Encoded,
     /// A body of no declared type, out of a browser.
     #[error("a request of a browser that has a body must say its Content-Type")]
     TypeRequired,
@@ -92,12 +95,16 @@ pub enum HeadError {
 pub fn check_head(head: &Parts) -> Result<(), HeadError> {
     let http1 = head.version <= Version::HTTP_11;
     let (mut hosts, mut stated, mut chunked, mut expects_more) = (0, false, false, false);
+    let mut encoded = false;
     // One pass costs less than looking for each of them.
     for (name, value) in &head.headers {
         match name {
             name if name == header::HOST => hosts += 1,
             name if name == header::CONTENT_LENGTH => stated = true,
             name if name == header::TRANSFER_ENCODING => chunked = true,
+            name if name == header::CONTENT_ENCODING => {
+                encoded |= !value.as_bytes().eq_ignore_ascii_case(b"identity");
+            }
             name if name == header::EXPECT => {
                 expects_more |= !value.as_bytes().eq_ignore_ascii_case(b"100-continue");
             }
@@ -119,6 +126,9 @@ pub fn check_head(head: &Parts) -> Result<(), HeadError> {
     let needs_length = head.method == Method::POST || head.method == Method::PUT;
     if http1 && needs_length && !stated && !chunked {
         return Err(HeadError::LengthRequired);
+    }
+    if encoded {
+        return Err(HeadError::Encoded);
     }
     check_site(head)
 }
@@ -239,6 +249,8 @@ mod tests {
             ("DELETE", ONE, &[host], Ok(())),
             ("PUT", ONE, &[host, length, ("expect", "100-Continue")], Ok(())),
             ("PUT", ONE, &[host, length, ("expect", "tea")], Err(HeadError::ExpectationUnknown)),
+            ("PUT", ONE, &[host, length, ("content-encoding", "gzip")], Err(HeadError::Encoded)),
+            ("PUT", ONE, &[host, length, ("content-encoding", "Identity")], Ok(())),
             ("GET", ONE, &[host, ("origin", "https://evil")], Ok(())),
             ("DELETE", ONE, &[host, ("origin", "https://evil")], Err(HeadError::ForeignOrigin)),
             ("DELETE", ONE, &[host, ("origin", "null")], Err(HeadError::ForeignOrigin)),

@@ -26,6 +26,8 @@ scenarios![
     a_fork_outlives_its_origin_and_forgets_what_it_need_not_keep,
     who_watches_a_fork_sees_each_commit_and_the_end,
     forks_under_load_stay_apart,
+    sixty_four_forks_are_as_sixty_four_plain_models,
+    forks_are_made_reset_and_dropped_from_32_threads,
 ];
 
 fn number(n: u64) -> RevisionNumber {
@@ -273,4 +275,110 @@ fn forks_under_load_stay_apart(place: &Place) {
         assert_eq!(fork.number(), 1 + 3 * COMMITS);
     }
     assert_eq!(origin.number(), 1);
+}
+
+/// What a fork should be like: a number, the things in their order, the revision.
+#[derive(Clone, PartialEq, Debug)]
+struct Model {
+    n: i64,
+    things: Vec<i64>,
+    number: u64,
+}
+
+impl Model {
+    fn of(fork: &Fixture) -> Self {
+        let tree = &fork.engine.running().tree;
+        let collection = path("/things");
+        let things = tree.members(&collection);
+        let things = things.map(|(_, body)| body.value()["n"].as_i64().unwrap()).collect();
+        Self { n: n(fork), things, number: fork.number() }
+    }
+}
+
+// Numbers that look random and are the same in each run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % limit
+    }
+}
+
+fn sixty_four_forks_are_as_sixty_four_plain_models(place: &Place) {
+    let origin = Setup::default().at(place);
+    origin.commit_n("a", 1);
+    let began = Model::of(&origin);
+    let mut forks: Vec<_> =
+        (0..64).map(|_| (fork(&origin), began.clone(), began.clone())).collect();
+    let mut numbers = Numbers(7);
+    for step in 0..2_000_i64 {
+        let (at, other) = (numbers.below(64), numbers.below(64));
+        match numbers.below(8) {
+            0..=2 => {
+                let (fork, model, _) = &mut forks[at];
+                fork.commit_n("a", 1_000 + step);
+                (model.n, model.number) = (1_000 + step, model.number + 1);
+            }
+            3..=4 => {
+                let (fork, model, _) = &mut forks[at];
+                let session = fork.opened("me");
+                fork.create(&session, json!({ "n": step }));
+                fork.commit(&session).unwrap();
+                model.things.push(step);
+                model.number += 1;
+            }
+            5 => {
+                // What is not committed shows nowhere.
+                let fork = &forks[at].0;
+                let session = fork.opened("me");
+                fork.put(&session, "a", json!({ "n": -1 })).unwrap();
+                fork.engine.session_end(&session);
+            }
+            6 => {
+                let (fork, model, began) = &mut forks[at];
+                *fork = reset(fork);
+                *model = began.clone();
+            }
+            _ => {
+                let (made, model) = (fork(&forks[other].0), forks[other].1.clone());
+                forks[at] = (made, model.clone(), model);
+            }
+        }
+        assert_eq!(Model::of(&forks[at].0), forks[at].1, "step {step}");
+    }
+    for (at, (fork, model, _)) in forks.iter().enumerate() {
+        assert_eq!(Model::of(fork), *model, "fork {at}");
+        assert!(fork.engine.running().tree.is_consistent(), "fork {at}");
+    }
+    assert_eq!(Model::of(&origin), began);
+}
+
+fn forks_are_made_reset_and_dropped_from_32_threads(place: &Place) {
+    let origin = Setup::concurrent().at(place);
+    origin.commit_n("a", 1);
+    let shared = fork(&origin);
+    std::thread::scope(|scope| {
+        for thread in 1..=32_i64 {
+            let (origin, shared) = (&origin, &shared);
+            scope.spawn(move || {
+                for round in 0..6 {
+                    let mine = fork(if round % 2 == 0 { origin } else { shared });
+                    let before = mine.number();
+                    assert_eq!(mine.commit_n("b", thread), before + 1);
+                    assert_eq!(mine.running(&part("b")).unwrap()["n"], thread);
+                    let again = reset(&mine);
+                    drop(mine);
+                    assert_eq!(again.number(), before);
+                    let session = shared.opened("writer");
+                    shared.create(&session, json!({ "n": thread }));
+                    shared.commit(&session).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!((origin.number(), shared.number()), (2, 2 + 32 * 6));
+    assert_eq!(shared.engine.running().tree.members(&path("/things")).count(), 32 * 6);
+    assert!(shared.engine.running().tree.is_consistent());
 }

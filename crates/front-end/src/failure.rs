@@ -69,6 +69,13 @@ pub(crate) enum Failure {
     Query(Vec<Parameter>),
     /// The state is not the one that the caller's condition names.
     PreconditionFailed(Place),
+    /// The appliance does not do this as it stands.
+    Unsuitable {
+        /// In what way.
+        reason: Reason,
+        /// Why, and what to do.
+        message: String,
+    },
     /// More requests than the API takes from one address.
     Limited {
         /// When to try again.
@@ -78,6 +85,19 @@ pub(crate) enum Failure {
     Engine(EngineError),
     /// A fault of ours. The log says more.
     Internal,
+}
+
+/// In what way an appliance cannot do what is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// What is asked does not fit what is there.
+    Inconsistent,
+    /// Something else has to be done or to end before.
+    Conflict,
+    /// The caller has to show more than a login.
+    Unproved,
+    /// What the appliance would need is not available.
+    Unavailable,
 }
 
 /// A parameter of the query that cannot be used.
@@ -137,6 +157,11 @@ impl Failure {
         Self::Malformed { message: message.into(), pointer: pointer.into() }
     }
 
+    /// What does not fit what is there.
+    pub(crate) fn inconsistent(message: impl Into<String>) -> Self {
+        Self::Unsuitable { reason: Reason::Inconsistent, message: message.into() }
+    }
+
     /// What is wrong, where, and what to do, as a sentence.
     pub(crate) fn sentence(&self, at: &At<'_>, shows: &dyn Presentation) -> String {
         match self {
@@ -172,6 +197,7 @@ impl Failure {
             Self::Body(error) => error.to_string(),
             Self::BodyMissing(message)
             | Self::BodyInvalid(message)
+            | Self::Unsuitable { message, .. }
             | Self::Malformed { message, .. } => message.clone(),
             Self::Query(parameters) => {
                 let all: Vec<_> = parameters.iter().map(|one| one.message.as_str()).collect();

@@ -113,6 +113,28 @@ impl OpenTransaction {
         Ok(path)
     }
 
+    /// Adds a member, or replaces one, whatever operations the collection has.
+    pub(crate) fn install(
+        &mut self,
+        rules: &Rules<'_>,
+        collection: &NodePath,
+        former: Option<&Key>,
+        value: Value,
+    ) -> Result<NodePath, Error> {
+        let Some(key) = former else {
+            let path = collection.join(&self.new_key(rules, collection)?);
+            self.create_at(rules, collection, &path, value)?;
+            return Ok(path);
+        };
+        let path = collection.join(key);
+        let body = self.check(rules, &path, &path, value)?;
+        let plan = rules.catalog.after_replace(&self.tree, &path, &body);
+        self.follow(rules, &path, plan)?;
+        self.touch(rules, &path)?;
+        self.tree.object_replace(&path, body).map_err(misfit)?;
+        Ok(path)
+    }
+
     // The key that the rule of a collection gives to its next member.
     fn new_key(&self, rules: &Rules<'_>, collection: &NodePath) -> Result<Key, Error> {
         let rule = rules.catalog.endpoint(collection).map(Endpoint::key_rule).unwrap_or_default();

@@ -74,6 +74,24 @@ pub static APPLIANCE_REGISTRY: &[ApplianceSetting] = &[
         },
     },
     ApplianceSetting {
+        dialect: Some("sps"),
+        key: "x_token",
+        default: Preset::Elsewhere("sps.x_token"),
+        about: "Whether browsers must send X-Token with what they change, as from SPS 7.5 on.",
+        takes: Takes::Switch(|own, value| own.dialect.sps.x_token = value),
+    },
+    ApplianceSetting {
+        dialect: Some("sps"),
+        key: "upload_bytes",
+        default: Preset::Elsewhere("sps.upload_bytes"),
+        about: "Maximum size of an uploaded firmware or plugin, in bytes.",
+        takes: Takes::Count {
+            from: 1024,
+            to: 1 << 40,
+            put: |own, n| own.dialect.sps.upload_bytes = usize::try_from(n).unwrap_or(usize::MAX),
+        },
+    },
+    ApplianceSetting {
         dialect: Some("ds-server"),
         key: "base_path",
         default: Preset::Same(""),

@@ -148,7 +148,7 @@ pub static REGISTRY: &[Setting] = &[
     Setting {
         name: "sps.firmware_version",
         default: Preset::Same(""),
-        about: "The firmware_version in /api/info; empty follows the catalog.",
+        about: "The firmware_version in /api/info; empty follows the catalog. Power BI takes 7.3 to 8.2.",
         takes: Takes::Text {
             accepted: "at most 64 printable characters",
             put: |s, text| printable(text).map(|value| s.sps.firmware_version = value),
@@ -162,6 +162,18 @@ pub static REGISTRY: &[Setting] = &[
             accepted: "at most 64 printable characters",
             put: |s, text| printable(text).map(|value| s.sps.version = value),
         },
+    },
+    Setting {
+        name: "sps.x_token",
+        default: Preset::Same("false"),
+        about: "Whether browsers must send X-Token with what they change, as from SPS 7.5 on.",
+        takes: Takes::Switch(|s, value| s.sps.x_token = value),
+    },
+    Setting {
+        name: "sps.upload_bytes",
+        default: Preset::Same("4294967296"),
+        about: "Maximum size of an uploaded firmware or plugin, in bytes.",
+        takes: Takes::Count { from: 1024, to: 1 << 40, put: |s, n| s.sps.upload_bytes = size(n) },
     },
     Setting {
         name: "limits.head_bytes",

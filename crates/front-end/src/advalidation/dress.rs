@@ -144,9 +144,10 @@ fn standing(failure: &Failure) -> (StatusCode, &'static str) {
             (StatusCode::UNPROCESSABLE_ENTITY, "body_invalid")
         }
         Failure::Engine(error) => engine_standing(error),
-        Failure::Query(_) | Failure::Malformed { .. } | Failure::PreconditionFailed(_) => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "field_invalid")
-        }
+        Failure::Query(_)
+        | Failure::Malformed { .. }
+        | Failure::Unsuitable { .. }
+        | Failure::PreconditionFailed(_) => (StatusCode::UNPROCESSABLE_ENTITY, "field_invalid"),
         Failure::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
         Failure::SessionsFull => (StatusCode::SERVICE_UNAVAILABLE, "internal_error"),
     }

@@ -9,7 +9,7 @@ use transaction_engine::Error as EngineError;
 use transaction_engine::store::StoreError;
 
 use super::route::PREFIX;
-use crate::failure::Failure;
+use crate::failure::{Failure, Reason};
 use crate::transport::{BodyError, HeadError};
 
 /// A kind of refusal.
@@ -174,6 +174,8 @@ pub(super) fn standing(failure: &Failure) -> (StatusCode, Problem) {
             (400, "InvalidRequestBody")
         }
         Failure::Malformed { .. } | Failure::Query(_) => (400, "SyntacticError"),
+        Failure::Unsuitable { reason: Reason::Conflict, .. } => (409, "Conflict"),
+        Failure::Unsuitable { .. } => (400, "SemanticError"),
         Failure::Limited { .. } => (429, "TooManyRequests"),
         Failure::PreconditionFailed(_) => (412, "PreconditionFailed"),
         Failure::Engine(error) => engine_standing(error),

@@ -21,7 +21,7 @@ use subtle::ConstantTimeEq;
 use transaction_engine::{Applier, Engine, Refusal, Revision};
 
 use super::paths;
-use crate::caller::{Account, Grant, Proof, Rights, Standing};
+use crate::caller::{Access, Account, Grant, Proof, Rights, Standing};
 use crate::session::Logins;
 
 /// Members of these are only ever reached from elsewhere, by users who may change something there.
@@ -153,6 +153,18 @@ fn grants(tree: &Tree, groups: &[String]) -> Vec<Grant> {
     grants
 }
 
+/// Whether one of these groups has a privilege, such as `/special/basic`.
+pub(crate) fn holds(tree: &Tree, groups: &[String], privilege: &str, access: Access) -> bool {
+    let acls = tree.body(paths::acls()).map(config_tree::Body::value).unwrap_or_default();
+    acls.as_array().into_iter().flatten().any(|entry| {
+        let is_mine = groups.iter().any(|group| entry["group"] == group.as_str());
+        let mut objects = entry["objects"].as_array().into_iter().flatten();
+        is_mine
+            && (access == Access::Read || entry["permission"] == "write")
+            && objects.any(|object| object == privilege)
+    })
+}
+
 // The parts of the configuration that a privilege object stands for.
 fn parts(object: &str) -> Vec<NodePath> {
     match SPECIAL.iter().find(|(name, _)| *name == object) {
@@ -224,7 +236,6 @@ mod tests {
     fn path(text: &str) -> NodePath {
         NodePath::parse(text).unwrap()
     }
-    use crate::caller::Access;
 
     fn granted(objects: &[(&str, bool)]) -> Rights {
         let grant = |(object, write): &(&str, bool)| {

@@ -10,7 +10,7 @@ use transaction_engine::Error as EngineError;
 use transaction_engine::store::StoreError;
 
 use crate::answer::Answer;
-use crate::failure::{At, Failure};
+use crate::failure::{At, Failure, Reason};
 use crate::http_path::parent_href;
 use crate::methods::Methods;
 use crate::outcome::Dressed;
@@ -92,10 +92,20 @@ fn standing(failure: &Failure) -> (StatusCode, &'static str) {
         Failure::Malformed { .. } | Failure::Query(_) => {
             (StatusCode::BAD_REQUEST, "SyntacticError")
         }
+        Failure::Unsuitable { reason, .. } => unsuitable(*reason),
         Failure::Limited { .. } => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequests"),
         Failure::PreconditionFailed(_) => (StatusCode::PRECONDITION_FAILED, "PreconditionFailed"),
         Failure::Engine(error) => engine_standing(error),
         Failure::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
+    }
+}
+
+fn unsuitable(reason: Reason) -> (StatusCode, &'static str) {
+    match reason {
+        Reason::Inconsistent => (StatusCode::BAD_REQUEST, "SemanticError"),
+        Reason::Conflict => (StatusCode::CONFLICT, "Conflict"),
+        Reason::Unproved => (StatusCode::FORBIDDEN, "Unauthorized"),
+        Reason::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),
     }
 }
 

@@ -3,12 +3,9 @@
 use config_tree::{Body, Tree};
 use serde_json::{Value, json};
 
-use super::{Call, paths};
+use super::{Call, beyond, paths, slots};
 use crate::answer::Answer;
 use crate::transfer::config_hash;
-
-/// When the emulated firmware was made; the emulated appliance has no build of its own.
-const BUILD_DATE: &str = "2019-10-28T00:00:00+00:00";
 
 /// The names of an appliance whose configuration does not name it.
 const HOST_NAME: &str = "boxwood";
@@ -18,7 +15,10 @@ impl Call<'_> {
     /// `/api`: where one begins.
     pub(super) fn root(&self) -> Answer {
         let item = |key: &str| json!({ "key": key, "meta": { "href": format!("/api/{key}") } });
-        let items = ["authentication", "configuration", "info", "setup", "transaction"].map(item);
+        let mut names = vec!["authentication", "configuration", "info", "setup", "transaction"];
+        names.extend(beyond::entries().filter(|name| *name != "starling" || self.has_starling()));
+        names.sort_unstable();
+        let items: Vec<Value> = names.into_iter().map(item).collect();
         Answer::document(&json!({
             "items": items,
             "meta": {
@@ -32,12 +32,7 @@ impl Call<'_> {
 
     /// `/api/info`: little for everybody, more for those who are logged in.
     pub(super) fn info(&self) -> Answer {
-        let said = |given: &Option<String>, name: &str| {
-            let catalog = self.sps.catalog.appliance(name);
-            given.clone().or_else(|| catalog.map(str::to_owned)).unwrap_or_default()
-        };
         let running = self.appliance.engine.running();
-        let settings = &self.sps.settings;
         // The appliance's names are configuration; until they are set, the service has some.
         let naming = naming(&running.tree);
         let named = |member: &str| naming.get(member).and_then(Value::as_str);
@@ -56,14 +51,39 @@ impl Call<'_> {
         let mut meta = json!({ "href": "/api/info", "parent": "/api" });
         if let Some(login) = &self.login {
             body["analytics_enabled"] = json!(false);
-            body["build_date"] = json!(BUILD_DATE);
+            if let Some(date) = self.sps.catalog.appliance("build_date") {
+                body["build_date"] = json!(date);
+            }
             body["config_hash"] = json!(config_hash(&running.tree));
-            body["firmware_version"] = json!(said(&settings.firmware_version, "firmware_version"));
+            body["firmware_version"] = json!(self.firmware_version());
             body["roles"] = json!(login.standing().groups);
-            body["version"] = json!(said(&settings.version, "version"));
+            body["version"] = json!(self.version());
             meta["remaining_seconds"] = json!(self.remaining_seconds());
         }
         Answer::document(&json!({ "body": body, "key": "about_info", "meta": meta }))
+    }
+}
+
+impl Call<'_> {
+    /// The version of the firmware that runs, for programs.
+    pub(super) fn firmware_version(&self) -> String {
+        let running = self.sps.machine.state().slots.running().map(|image| image.version.clone());
+        running.unwrap_or_else(|| self.factory_version())
+    }
+
+    // The same for people.
+    fn version(&self) -> String {
+        let slots = self.sps.machine.state().slots;
+        let uploaded = slots.running().map(|image| slots::for_people(&image.version));
+        uploaded.unwrap_or_else(|| self.said(&self.sps.settings.version, "version"))
+    }
+
+    /// The name of the appliance with its domain.
+    pub(super) fn full_name(&self) -> String {
+        let naming = naming(&self.appliance.engine.running().tree);
+        let named = |member: &str| naming.get(member).and_then(Value::as_str);
+        let (host, domain) = (named("hostname"), named("domainname"));
+        format!("{}.{}", host.unwrap_or(HOST_NAME), domain.unwrap_or(DOMAIN_NAME))
     }
 }
 

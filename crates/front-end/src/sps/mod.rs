@@ -11,18 +11,24 @@ mod accounts;
 mod acting;
 pub(crate) mod address;
 mod authentication;
+mod beyond;
 mod configuration;
 mod decode;
 pub(crate) mod document;
 mod dress;
 mod factory;
+mod firmware;
 mod info;
+mod machine;
 mod paths;
+mod plugin;
 mod read_cache;
 pub(crate) mod route;
 mod self_configuration;
 mod shared_documents;
+mod slots;
 mod transaction;
+mod upload;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -51,7 +57,9 @@ use crate::transport::{Peer, Request, RequestBody, SelfSigned, TlsError};
 
 use accounts::Accounts;
 use acting::SpsActing;
+use beyond::{Health, Promotions, Tokens};
 use factory::FactoryGenerator;
+use machine::Machine;
 use read_cache::ReadCache;
 use route::{Route, RouteError};
 use self_configuration::SelfConfiguration;
@@ -64,7 +72,7 @@ const HOW_TO_LOG_IN: &str = "GET /api/authentication";
 pub(crate) const SESSION_ID: &str = "session_id";
 
 /// What the settings say about the appliance.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SpsSettings {
     /// Whether `PUT /api/transaction` without a body commits.
     pub lenient_commit: bool,
@@ -72,6 +80,22 @@ pub struct SpsSettings {
     pub firmware_version: Option<String>,
     /// The version for people (`6 F2`); `None`: as the catalog says.
     pub version: Option<String>,
+    /// Whether browsers have to send `X-Token` with what they change.
+    pub x_token: bool,
+    /// The largest upload, in bytes.
+    pub upload_bytes: usize,
+}
+
+impl Default for SpsSettings {
+    fn default() -> Self {
+        Self {
+            lenient_commit: false,
+            firmware_version: None,
+            version: None,
+            x_token: false,
+            upload_bytes: 4 << 30,
+        }
+    }
 }
 
 /// The emulated appliance, apart from its engine.
@@ -82,6 +106,10 @@ pub(crate) struct Sps {
     shared: SharedDocuments,
     shows: Arc<SpsPresentation>,
     acting: Arc<SpsActing>,
+    machine: Arc<Machine>,
+    health: Arc<Health>,
+    tokens: Tokens,
+    promotions: Promotions,
 }
 
 /// How the appliance shows nodes: below `/api/configuration`, references with their links.
@@ -121,6 +149,7 @@ struct SpsPlan {
     idle_micros: Arc<AtomicI64>,
     factory: FactoryGenerator,
     acting: Arc<SpsActing>,
+    machine: Arc<Machine>,
 }
 
 /// Prepares an appliance.
@@ -144,6 +173,7 @@ pub(crate) fn plan(ground: Ground, settings: SpsSettings) -> Box<dyn Plan> {
         idle_micros,
         factory: FactoryGenerator::new(ground.hosts, ground.clock.now()),
         acting,
+        machine: Arc::new(Machine::open(ground.data_dir.as_deref())),
     })
 }
 
@@ -177,11 +207,22 @@ impl Plan for SpsPlan {
     }
 
     fn build(self: Box<Self>, _engine: &Arc<Engine>, logins: &Arc<Logins>) -> Box<dyn Dialect> {
-        let Self { settings, catalog, accounts, acting, .. } = *self;
+        let Self { settings, catalog, accounts, acting, machine, .. } = *self;
         accounts.watch_over(logins);
         let shows = Arc::new(SpsPresentation { catalog: Arc::clone(&catalog) });
         let (cache, shared) = (ReadCache::new(), SharedDocuments::default());
-        Box::new(Sps { settings, catalog, cache, shared, shows, acting })
+        Box::new(Sps {
+            settings,
+            catalog,
+            cache,
+            shared,
+            shows,
+            acting,
+            machine,
+            health: Arc::default(),
+            tokens: Tokens::new(),
+            promotions: Promotions::default(),
+        })
     }
 }
 
@@ -312,11 +353,13 @@ impl Call<'_> {
             return Err(Failure::Unauthenticated);
         }
         self.authorise(&route)?;
+        self.expect_token()?;
         match route {
             Route::Unknown => Err(Failure::NotFound(Place::Request)),
             Route::Node(path) => self.node(&path, body).await,
             // Boxed to keep the future of a plain read small.
             Route::Order(path) => Box::pin(self.order(&path, body)).await,
+            Route::Beyond(what) => Box::pin(self.beyond(what, body)).await,
             route => Box::pin(self.entry_point(route, body)).await,
         }
     }
@@ -337,7 +380,9 @@ impl Call<'_> {
             Route::Setup => info::setup(),
             Route::Transaction => self.transaction(body).await?,
             Route::TransactionChanges => self.transaction_changes()?,
-            Route::Root | Route::Unknown | Route::Node(_) | Route::Order(_) => self.root(),
+            Route::Root | Route::Unknown | Route::Node(_) | Route::Order(_) | Route::Beyond(_) => {
+                self.root()
+            }
         };
         Ok(answer.allow(allow))
     }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use config_tree::NodePath;
 use hyper::Method;
 
+use super::beyond::Beyond;
 use crate::http_path;
 use crate::methods::Methods;
 
@@ -31,6 +32,8 @@ pub(crate) enum Route {
     Node(NodePath),
     /// `<collection>/@order`
     Order(NodePath),
+    /// What there is next to the configuration
+    Beyond(Beyond),
     /// Below `/api`, and nothing
     Unknown,
 }
@@ -62,7 +65,8 @@ impl Route {
             ["api", "setup"] => Self::Setup,
             ["api", "transaction"] => Self::Transaction,
             ["api", "transaction", "changes"] => Self::TransactionChanges,
-            _ => Self::Unknown,
+            [_, rest @ ..] => Beyond::parse(rest).map_or(Self::Unknown, Self::Beyond),
+            [] => Self::Unknown,
         })
     }
 
@@ -108,6 +112,7 @@ impl Route {
                 Methods::GET.and(Methods::POST).and(Methods::PUT).and(Methods::DELETE)
             }
             Self::Order(_) => Methods::GET.and(Methods::PUT),
+            Self::Beyond(what) => what.allow(),
         }
     }
 
@@ -124,6 +129,7 @@ impl Route {
             Self::TransactionChanges => "transaction_changes",
             Self::Node(_) => "node",
             Self::Order(_) => "order",
+            Self::Beyond(what) => what.name(),
             Self::Unknown => "unknown",
         }
     }
@@ -179,6 +185,8 @@ mod tests {
             ("/api/configuration/@order", order("/")),
             ("/api/configuration/a%2Fb", Route::Unknown),
             ("/api/configuration/..", Route::Unknown),
+            ("/api/firmware/slots/5/", Route::Beyond(Beyond::Slot(5))),
+            ("/api/firmware/slots/6", Route::Unknown),
             ("/api/nothing", Route::Unknown),
             ("/api/transaction/changes/x", Route::Unknown),
         ] {

@@ -42,6 +42,7 @@ impl Call<'_> {
                 // Without an open transaction only a request that was answered before succeeds.
                 let is_replay = !engine.transaction_status(session).open;
                 let committed = self.transaction_commit(session, options).await?;
+                Box::pin(self.cluster_committed(session)).await?;
                 let mut status = self.status(session);
                 if let Some(Confirmation { token, until }) = &committed.confirmation {
                     status["confirmation"] = json!({
@@ -56,6 +57,7 @@ impl Call<'_> {
             }
             Method::DELETE => {
                 engine.transaction_rollback(session)?;
+                self.sps.promotions.take(session);
                 let meta = json!({ "href": "/api/transaction", "parent": "/api" });
                 Ok(Answer::document(&json!({ "meta": meta })))
             }

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming, SizeHint};
 use parking_lot::Mutex;
+use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
 /// The first piece of memory set aside for a body: what a client merely announces costs no more.
@@ -156,6 +157,46 @@ impl RequestBody {
         }
     }
 
+    /// Hands the body on in the pieces in which it comes, for bodies that memory does not hold. Each
+    /// piece may take `gap` to come. Reading ends early when the receiver is gone.
+    pub(crate) async fn pour(
+        self,
+        max_bytes: usize,
+        gap: Duration,
+        pieces: &mpsc::Sender<Bytes>,
+    ) -> Result<(), BodyError> {
+        let too_large = || BodyError::TooLarge { limit: max_bytes };
+        let mut wire = match self.0 {
+            Source::Wire(wire) => wire,
+            Source::Memory(body) => {
+                let bytes = body.collect().await.map(http_body_util::Collected::to_bytes);
+                let bytes = bytes.unwrap_or_else(|never| match never {});
+                if bytes.len() > max_bytes {
+                    return Err(too_large());
+                }
+                let _ = pieces.send(bytes).await;
+                return Ok(());
+            }
+        };
+        let Some(body) = &mut wire.body else { return Ok(()) };
+        if announced(&body.size_hint()) > max_bytes {
+            return Err(too_large());
+        }
+        let mut left = max_bytes;
+        loop {
+            let frame = tokio::time::timeout(gap, body.frame()).await;
+            let frame = match frame.map_err(|_| BodyError::Stalled { limit: gap })? {
+                Some(frame) => frame.map_err(BodyError::Broken)?,
+                None => return Ok(()),
+            };
+            let Ok(data) = frame.into_data() else { continue };
+            left = left.checked_sub(data.len()).ok_or_else(too_large)?;
+            if pieces.send(data).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Reads the body to its end.
     pub async fn read(
         self,
@@ -236,6 +277,15 @@ mod tests {
         assert_eq!(read(b"12345", 5).await.unwrap(), b"12345");
         assert!(matches!(read(b"123456", 5).await, Err(BodyError::TooLarge { limit: 5 })));
         assert_eq!(read(b"", 0).await.unwrap(), b"");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_handed_on_is_bounded_as_well() {
+        let (send, mut receive) = mpsc::channel(1);
+        let pour = |max| RequestBody::memory("12345").pour(max, SOON, &send);
+        pour(5).await.unwrap();
+        assert_eq!(receive.recv().await.unwrap(), "12345");
+        assert!(matches!(pour(4).await, Err(BodyError::TooLarge { limit: 4 })));
     }
 
     #[test]

@@ -76,6 +76,24 @@ impl Engine {
         })
     }
 
+    /// Puts a member into a collection for what arrives in another way than the collection's own
+    /// operations, such as an upload: under a new key, or in the place of the member at `former`.
+    /// The body is checked like any other.
+    ///
+    /// # Errors
+    /// See [`Error`]; nothing is staged then.
+    pub fn member_install(
+        &self,
+        session: &Session,
+        collection: &NodePath,
+        former: Option<&Key>,
+        value: Value,
+    ) -> Result<(NodePath, View), Error> {
+        self.stage(session, |transaction, rules| {
+            transaction.install(rules, collection, former, value)
+        })
+    }
+
     /// Adds an element to the list that a value holds, in the session's transaction; if `seen` is
     /// given, only if the node still holds that. Under a key that this transaction has had for it
     /// already, nothing is added.

@@ -231,6 +231,12 @@ impl Engine {
         &self.shared.catalog
     }
 
+    /// Whether transactions exclude one another.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.shared.exclusive_lock.mode()
+    }
+
     /// Whether the catalog has an operation at a path; says nothing about whether a node is there.
     #[must_use]
     pub fn allows(&self, path: &NodePath, operation: Operation) -> bool {

@@ -302,8 +302,8 @@ fn login_query() {
         "login_method=local",
         "type=password",
         "return=%2Fapi",
-        "type=x509&login_method=local",
-        "return=x&type=x509",
+        "type=password&login_method=local",
+        "return=x&type=basic",
         "x=y",
     ] {
         let mut client = server.client();

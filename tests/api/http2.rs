@@ -120,7 +120,7 @@ async fn whole_transaction_over_http_2() {
         (400, &json!("SyntacticError"))
     );
     for (name, value) in [
-        ("allow", "GET, HEAD, OPTIONS"),
+        ("allow", "GET, HEAD, OPTIONS, PUT"),
         ("content-language", "en"),
         ("content-type", "application/json; charset=utf-8"),
     ] {

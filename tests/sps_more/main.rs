@@ -1,7 +1,9 @@
 //! What SPS has next to its configuration: firmware, uploads, health, clusters, the session's user.
 
+mod audit;
 mod cluster;
 mod firmware;
+mod logins;
 mod plugins;
 mod users;
 

@@ -98,12 +98,12 @@ fn a_rehearsal_is_refused_with_what_the_import_is_refused_with() {
     let (from, to) = pair(&site);
     let mut found = document(&answer(&from, &["export"]));
     let nodes = found["nodes"].as_array_mut().expect("nodes");
-    let eve = nodes.iter_mut().find(|node| node["body"]["name"] == "eve").expect("a user");
-    // No rule of the catalog: the daemon's own administrator has the name.
-    eve["body"]["name"] = json!("admin");
+    let admin = nodes.iter_mut().find(|node| node["body"]["name"] == "admin").expect("a user");
+    // No rule of the catalog: the daemon knows its administrator by this name.
+    admin["body"]["name"] = json!("root");
     let file = site.write("taken.json", &found.to_string());
     let before = config_hash(&to);
-    let words = ["The name admin belongs to the built-in administrator"];
+    let words = ["The built-in administrator keeps the name admin"];
     let imported = refused(&ask(&to, &["import", &file]), 1, &words);
     let rehearsed = refused(&ask(&to, &["import", &file, "--dry-run"]), 1, &words);
     assert_eq!(rehearsed, imported);

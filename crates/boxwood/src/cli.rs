@@ -76,6 +76,9 @@ pub struct Flags {
     /// The setting `expose_dev`.
     #[arg(long, help = flag_help("expose_dev"))]
     pub expose_dev: bool,
+    /// The setting `sps.audit`.
+    #[arg(long, value_name = "FILE", help = flag_help("sps.audit"))]
+    pub audit: Option<String>,
     /// Which state.
     #[command(flatten)]
     pub state: StateFlags,
@@ -204,10 +207,11 @@ pub struct HealthFlags {
 impl Flags {
     /// What the flags give, weakest first: one that is named after a setting goes before `--set`.
     pub fn given(&self) -> Vec<Given> {
-        let Flags { listen, log, insecure_http, expose_dev, state } = self;
+        let Flags { listen, log, insecure_http, expose_dev, audit, state } = self;
         let mut all = state.given();
         all.extend(listeners(listen));
         all.extend(log.iter().map(|text| spelled("log.filter", "--log", text)));
+        all.extend(audit.iter().map(|text| spelled("sps.audit", "--audit", text)));
         if *insecure_http {
             all.push(given("insecure_http", "--insecure-http", Raw::Switch(true)));
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use catalog::Catalog;
 use front_end::transport::{CertificateSlot, TlsError};
-use front_end::{Blueprint, Ground, Head, UnknownDialect};
+use front_end::{Blueprint, BlueprintError, Ground, Head};
 use transaction_engine::clock::Clock;
 use transaction_engine::secrets::{KeyError, Sealer};
 use transaction_engine::store::{CheckpointDir, MemStore, Store, StoreError};
@@ -24,9 +24,9 @@ pub enum OpenError {
     /// The data directory cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
-    /// The catalog names an unknown dialect.
+    /// The catalog names an unknown dialect, or the dialect cannot read what it was given.
     #[error(transparent)]
-    Dialect(#[from] UnknownDialect),
+    Dialect(#[from] BlueprintError),
     /// The configuration could not be opened or brought up to the catalog.
     #[error("the configuration cannot be opened: {0}")]
     Engine(#[from] transaction_engine::Error),

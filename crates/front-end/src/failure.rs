@@ -94,6 +94,8 @@ pub(crate) enum Reason {
     Inconsistent,
     /// Something else has to be done or to end before.
     Conflict,
+    /// Logins of this kind are not possible.
+    Login,
     /// The caller has to show more than a login.
     Unproved,
     /// What the appliance would need is not available.

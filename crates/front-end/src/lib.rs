@@ -61,6 +61,6 @@ pub use dialect::{Blueprint, Ground, Head};
 pub use ds_server::DsServerSettings;
 pub use metrics::{Metrics, log_lines_dropped};
 pub use prisma::{CheckReferences, PrismaSettings};
-pub use router::{DIALECTS, DialectSettings, Router, UnknownDialect, blueprint};
-pub use sps::SpsSettings;
+pub use router::{BlueprintError, DIALECTS, DialectSettings, Router, UnknownDialect, blueprint};
+pub use sps::{AuditError, SpsSettings};
 pub use world::{Member, Worlds, WorldsOptions};

@@ -24,7 +24,7 @@ use crate::metrics::Metrics;
 use crate::outcome::{Dressed, Outcome};
 use crate::own_api::{self, worlds};
 use crate::prisma::{self, PrismaSettings};
-use crate::sps::{self, SpsSettings};
+use crate::sps::{self, AuditError, SpsSettings};
 use crate::transport::{AnswerBody, Handler, Peer, Request, RequestBody, check_head};
 use crate::world::{Chosen, WorldRefusal, Worlds};
 
@@ -49,24 +49,35 @@ pub struct UnknownDialect {
     dialect: String,
 }
 
+/// Why there is no dialect for an appliance.
+#[derive(Debug, thiserror::Error)]
+pub enum BlueprintError {
+    /// It is not built in.
+    #[error(transparent)]
+    Dialect(#[from] UnknownDialect),
+    /// The sessions that its searches should find cannot be read.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+}
+
 /// The dialects that are built in.
 pub const DIALECTS: [&str; 5] = ["sps", "ds-server", "prisma", "advalidation", "appgate"];
 
 /// The dialect that a catalog names, before the engine exists.
 ///
 /// # Errors
-/// It is not built in.
-pub fn blueprint(ground: Ground, settings: DialectSettings) -> Result<Blueprint, UnknownDialect> {
+/// It is not built in, or a file that it needs cannot be used.
+pub fn blueprint(ground: Ground, settings: DialectSettings) -> Result<Blueprint, BlueprintError> {
     let fixed = Fixed::of(&ground);
     let plan = match ground.catalog.dialect() {
         "appgate" => appgate::plan(ground),
         "prisma" => prisma::plan(ground, settings.prisma),
         "advalidation" => advalidation::plan(ground, settings.advalidation),
-        "sps" => sps::plan(ground, settings.sps),
+        "sps" => sps::plan(ground, settings.sps)?,
         "ds-server" => ds_server::plan(ground, settings.ds_server),
         other => {
             let catalog = ground.catalog.name().to_owned();
-            return Err(UnknownDialect { catalog, dialect: other.to_owned() });
+            return Err(UnknownDialect { catalog, dialect: other.to_owned() }.into());
         }
     };
     Ok(Blueprint { plan, fixed })

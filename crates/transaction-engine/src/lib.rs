@@ -50,6 +50,7 @@ pub use confirmation::{ConfirmToken, Confirmation};
 pub use edit::Edit;
 pub use engine::{
     Begin, Engine, FactoryGenerator, Fork, Opened, Options, Page, SecretForm, Status, View,
+    operations_at,
 };
 pub use error::{Error, Operation, Overlap, Refusal};
 pub use exclusive_lock::{Holder, Mode};

@@ -92,6 +92,13 @@ pub static APPLIANCE_REGISTRY: &[ApplianceSetting] = &[
         },
     },
     ApplianceSetting {
+        dialect: Some("sps"),
+        key: "audit",
+        default: Preset::Elsewhere("sps.audit"),
+        about: "JSON file with the sessions that /api/audit/sessions finds; empty is none.",
+        takes: Takes::File(|own, value| own.dialect.sps.audit = value),
+    },
+    ApplianceSetting {
         dialect: Some("ds-server"),
         key: "base_path",
         default: Preset::Same(""),

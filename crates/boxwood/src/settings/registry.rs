@@ -176,6 +176,12 @@ pub static REGISTRY: &[Setting] = &[
         takes: Takes::Count { from: 1024, to: 1 << 40, put: |s, n| s.sps.upload_bytes = size(n) },
     },
     Setting {
+        name: "sps.audit",
+        default: Preset::Same(""),
+        about: "JSON file with the sessions that /api/audit/sessions finds; empty is none.",
+        takes: Takes::File(|s, value| s.sps.audit = value),
+    },
+    Setting {
         name: "limits.head_bytes",
         default: Preset::Same("65536"),
         about: "Maximum size of the request line and the headers together, in bytes.",

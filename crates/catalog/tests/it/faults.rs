@@ -478,7 +478,7 @@ fn a_folder_on_disk_is_read_whole() {
     assert_eq!(Catalog::load(&dir).unwrap().endpoints().count(), 94);
     // What it extends is next to it.
     let seven = Catalog::load(&dir.join("../sps-7.0")).unwrap();
-    assert_eq!(seven.endpoints().count(), 107);
+    assert_eq!(seven.endpoints().count(), 110);
     let error = Catalog::load(&dir.join("missing")).unwrap_err();
     assert!(error.to_string().contains("the folder cannot be read"), "{error}");
     let odd = Path::new(env!("CARGO_TARGET_TMPDIR")).join("odd-catalog");

@@ -531,6 +531,7 @@ fn version_7_differs_from_version_6_as_documented() {
             "/aaa/login_methods",
             "/aaa/saml2",
             "/http/connections",
+            "/ica/connections",
             "/management/exported_configuration_encryption",
             "/management/license",
             "/management/root_password",
@@ -540,6 +541,8 @@ fn version_7_differs_from_version_6_as_documented() {
             "/plugins/signingca",
             "/policies/aa_plugin_instances",
             "/starling",
+            "/telnet/authentication_policies",
+            "/telnet/connections",
             "/telnet/pattern_sets",
             "/vnc/connections",
         ]

@@ -668,7 +668,7 @@ fn a_fresh_appliance_is_valid_and_mints_its_certificates() {
         tree.object_create(&at, body, None).unwrap();
     }
     assert_eq!(catalog.check_tree(&tree, &Sealed), []);
-    assert_eq!(tree.len(), 51);
+    assert_eq!(tree.len(), 71);
 }
 
 #[test]
@@ -676,7 +676,7 @@ fn what_cannot_be_minted_is_left_out_with_its_object() {
     let catalog = sps();
     let bodies = catalog.factory(&mut |_, _| None);
     assert!(!bodies.iter().any(|(at, _)| *at == path("/management/certificates")));
-    assert_eq!(bodies.len(), 47);
+    assert_eq!(bodies.len(), 67);
 }
 
 #[test]
@@ -784,6 +784,6 @@ fn a_missing_target_and_a_missing_object_are_told() {
     );
     let missing: Vec<NodePath> =
         catalog.check_tree(&catalog.skeleton(), &Sealed).into_iter().map(|v| v.path).collect();
-    assert_eq!(missing.len(), 48);
+    assert_eq!(missing.len(), 68);
     assert!(missing.contains(&mail));
 }

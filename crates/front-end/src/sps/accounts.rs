@@ -13,6 +13,7 @@
 
 use std::sync::{Arc, Weak};
 
+use catalog::Catalog;
 use config_tree::{Change, NodePath, Tree};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -178,6 +179,7 @@ fn parts(object: &str) -> Vec<NodePath> {
 /// for the administrator.
 pub(crate) struct Accounts {
     administrator: String,
+    catalog: Arc<Catalog>,
     // Added when they exist, which needs the engine, which needs this. Several services over one
     // engine have logins of their own.
     watched: Mutex<Vec<Weak<Logins>>>,
@@ -185,8 +187,43 @@ pub(crate) struct Accounts {
 
 impl Accounts {
     /// For an appliance whose built-in administrator has this name.
-    pub(crate) fn new(administrator: &str) -> Self {
-        Self { administrator: administrator.to_owned(), watched: Mutex::default() }
+    pub(crate) fn new(administrator: &str, catalog: Arc<Catalog>) -> Self {
+        Self { administrator: administrator.to_owned(), catalog, watched: Mutex::default() }
+    }
+
+    // Why a user cannot be so: the administrator's name belongs to one user, whose password is the
+    // daemon's.
+    fn refusal(&self, path: &NodePath, user: &Value) -> Option<Refusal> {
+        let refusal = |pointer: &str, message: String| {
+            Some(Refusal { path: path.clone(), pointer: pointer.to_owned(), message })
+        };
+        let name = &self.administrator;
+        let is_name = user["name"] == name.as_str();
+        match (self.is_administrator(path), is_name) {
+            (false, true) => refusal(
+                "/name",
+                format!(
+                    "The name {name} belongs to the built-in administrator; give the user another"
+                ),
+            ),
+            (true, false) => {
+                refusal("/name", format!("The built-in administrator keeps the name {name}"))
+            }
+            (true, true) if !user["password"].is_null() => refusal(
+                "/password",
+                format!("The password of {name} is set when the daemon starts, not here"),
+            ),
+            _ => None,
+        }
+    }
+
+    fn is_administrator(&self, path: &NodePath) -> bool {
+        let users = self.catalog.endpoint(paths::users());
+        users.is_some_and(|users| {
+            users.members().any(|(key, body)| {
+                path.key() == Some(key) && body["name"] == self.administrator.as_str()
+            })
+        })
     }
 
     /// Lets the logins of this table follow, too.
@@ -200,22 +237,15 @@ impl Accounts {
 impl Applier for Accounts {
     fn prepare(&self, _next: &Revision, changes: &[Change]) -> Result<(), Refusal> {
         let users = paths::users();
-        let takes_the_name = |change: &&Change| match change {
-            Change::Create { path, after, .. } | Change::Replace { path, after, .. } => {
-                path.parent().as_ref() == Some(users)
-                    && after.value()["name"] == self.administrator.as_str()
+        let mut refusals = changes.iter().filter_map(|change| match change {
+            Change::Create { path, after, .. } | Change::Replace { path, after, .. }
+                if path.parent().as_ref() == Some(users) =>
+            {
+                self.refusal(path, &after.value())
             }
-            Change::Delete { .. } | Change::Reorder { .. } => false,
-        };
-        let Some(user) = changes.iter().find(takes_the_name) else { return Ok(()) };
-        Err(Refusal {
-            path: user.path().clone(),
-            pointer: "/name".to_owned(),
-            message: format!(
-                "The name {} belongs to the built-in administrator; give the user another",
-                self.administrator
-            ),
-        })
+            _ => None,
+        });
+        refusals.next().map_or(Ok(()), Err)
     }
 
     fn apply(&self, revision: &Revision, changes: &[Change]) {

@@ -8,8 +8,9 @@ use zeroize::Zeroizing;
 use super::{Call, SESSION_ID, accounts};
 use crate::answer::Answer;
 use crate::credentials::{Credentials, basic};
-use crate::failure::Failure;
+use crate::failure::{Failure, Reason};
 use crate::metrics::LoginOutcome;
+use crate::query;
 
 /// How long a client keeps the cookie: longer than any session, whose end the server decides.
 const COOKIE_SECONDS: i64 = 43_200;
@@ -18,6 +19,7 @@ impl Call<'_> {
     /// Opens a session for a name and a password. One that is open already is left alone: with
     /// credentials there is always a new one (client checklist 20).
     pub(super) async fn session_open(&self) -> Result<Answer, Failure> {
+        expect_password_login(self.head.uri.query())?;
         let credentials = match self.head.headers.get(header::AUTHORIZATION) {
             Some(value) => basic(value.as_bytes()),
             None if self.login.is_some() => return Ok(self.session_document()),
@@ -70,6 +72,35 @@ impl Call<'_> {
             "{SESSION_ID}={token}; expires={expires}; HttpOnly; Max-Age={seconds}; Path=/{secure}"
         ))
     }
+}
+
+// A login asks for a kind of login and for a backend in its query; other names mean nothing. What
+// is not served must not become a login by password.
+fn expect_password_login(query: Option<&str>) -> Result<(), Failure> {
+    let refused = |message: &str| {
+        Err(Failure::Unsuitable { reason: Reason::Login, message: message.to_owned() })
+    };
+    let Some(pairs) = query::pairs(query.unwrap_or_default()) else {
+        return refused("The query must be UTF-8, percent-encoded");
+    };
+    for (name, value) in &pairs {
+        match (&**name, &**value) {
+            ("type", "" | "basic" | "password") | ("login_method", "" | "local") => {}
+            ("type", _) => {
+                return refused(
+                    "Only passwords log in here, not certificates; leave the query's type out",
+                );
+            }
+            ("login_method", _) => {
+                return refused(
+                    "There is no such login method; GET /api/authentication/login_methods has \
+                     those that there are",
+                );
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn http_date(time: Timestamp) -> String {

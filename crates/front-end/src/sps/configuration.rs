@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use catalog::Catalog;
 use config_tree::{Body, Key, NodePath, Tree};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, header};
 use serde_json::{Value, json};
-use transaction_engine::{Operation, Revision, View};
+use transaction_engine::{Operation, Revision, View, operations_at};
 
 use super::decode::{element_unwrapped_for, unwrapped, unwrapped_for};
 use super::document::{self, Unfinished};
@@ -54,7 +55,7 @@ impl Call<'_> {
         if view.tree().get(path).is_none() || !self.may_see_stored(login, &view, path) {
             return Err(Failure::NotFound(Place::Request));
         }
-        let allow = self.node_allow(path);
+        let allow = node_methods(self.appliance.engine.catalog(), path);
         self.expect_method(allow)?;
         let answer = match self.head.method {
             Method::OPTIONS => self.options(allow),
@@ -268,16 +269,17 @@ impl Call<'_> {
             None => Err(Failure::NotFound(Place::Request)),
         }
     }
+}
 
-    fn node_allow(&self, path: &NodePath) -> Methods {
-        let allows = self.appliance.engine.operations(path);
-        let posts = allows(Operation::Create) || allows(Operation::Append);
-        Methods::NONE
-            .and_if(allows(Operation::Read), Methods::GET)
-            .and_if(posts, Methods::POST)
-            .and_if(allows(Operation::Replace), Methods::PUT)
-            .and_if(allows(Operation::Delete), Methods::DELETE)
-    }
+/// The methods of a node, by what the catalog says of its path.
+pub(super) fn node_methods(catalog: &Catalog, path: &NodePath) -> Methods {
+    let allows = operations_at(catalog, path);
+    let posts = allows(Operation::Create) || allows(Operation::Append);
+    Methods::NONE
+        .and_if(allows(Operation::Read), Methods::GET)
+        .and_if(posts, Methods::POST)
+        .and_if(allows(Operation::Replace), Methods::PUT)
+        .and_if(allows(Operation::Delete), Methods::DELETE)
 }
 
 // Whether the document of a node is worth sharing.

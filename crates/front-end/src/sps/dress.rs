@@ -3,12 +3,14 @@
 //! Statuses and type names are the appliance's where its guide names them (SPS core protocol §7.2);
 //! where it is silent, the plain HTTP status and the nearest type. `Allow` is on every answer.
 
-use catalog::{Layer, Violation};
+use catalog::{Catalog, Layer, Violation};
 use hyper::{StatusCode, header};
 use serde_json::json;
 use transaction_engine::Error as EngineError;
 use transaction_engine::store::StoreError;
 
+use super::configuration::node_methods;
+use super::route::Route;
 use crate::answer::Answer;
 use crate::failure::{At, Failure, Reason};
 use crate::http_path::parent_href;
@@ -18,7 +20,12 @@ use crate::presentation::Presentation;
 use crate::transport::{BodyError, HeadError};
 
 /// Shows a failure.
-pub(super) fn dress(failure: &Failure, at: &At<'_>, shows: &dyn Presentation) -> Dressed {
+pub(super) fn dress(
+    failure: &Failure,
+    at: &At<'_>,
+    shows: &dyn Presentation,
+    catalog: &Catalog,
+) -> Dressed {
     failure.log();
     let (status, kind) = standing(failure);
     let sentence = match failure {
@@ -35,14 +42,20 @@ pub(super) fn dress(failure: &Failure, at: &At<'_>, shows: &dyn Presentation) ->
         "error": { "details": details, "message": sentence, "type": kind },
         "meta": { "href": at.path, "parent": parent_href(at.path) },
     });
-    let answer = Answer::text(status, document.to_string()).allow(allow(failure));
+    let answer = Answer::text(status, document.to_string()).allow(allow(failure, at, catalog));
     Dressed { answer: with_headers(answer, failure), kind, sentence }
 }
 
-fn allow(failure: &Failure) -> Methods {
-    match failure {
-        Failure::MethodNotAllowed(methods) => *methods,
-        _ => Methods::GET,
+// What the path takes, by what the catalog says of it, whether something is there or not: so the
+// header gives nothing away to a caller who may not see it.
+fn allow(failure: &Failure, at: &At<'_>, catalog: &Catalog) -> Methods {
+    if let Failure::MethodNotAllowed(methods) = failure {
+        return *methods;
+    }
+    match Route::parse(at.path) {
+        Ok(Route::Node(path)) if catalog.endpoint(&path).is_some() => node_methods(catalog, &path),
+        Ok(Route::Node(_) | Route::Unknown) | Err(_) => Methods::GET,
+        Ok(route) => route.allow(),
     }
 }
 
@@ -104,6 +117,7 @@ fn unsuitable(reason: Reason) -> (StatusCode, &'static str) {
     match reason {
         Reason::Inconsistent => (StatusCode::BAD_REQUEST, "SemanticError"),
         Reason::Conflict => (StatusCode::CONFLICT, "Conflict"),
+        Reason::Login => (StatusCode::UNAUTHORIZED, "AuthenticationFailure"),
         Reason::Unproved => (StatusCode::FORBIDDEN, "Unauthorized"),
         Reason::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),
     }

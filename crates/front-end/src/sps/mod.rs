@@ -10,6 +10,7 @@
 mod accounts;
 mod acting;
 pub(crate) mod address;
+mod audit;
 mod authentication;
 mod beyond;
 mod configuration;
@@ -30,6 +31,7 @@ mod slots;
 mod transaction;
 mod upload;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
@@ -57,6 +59,8 @@ use crate::transport::{Peer, Request, RequestBody, SelfSigned, TlsError};
 
 use accounts::Accounts;
 use acting::SpsActing;
+pub use audit::AuditError;
+use audit::Records;
 use beyond::{Health, Promotions, Tokens};
 use factory::FactoryGenerator;
 use machine::Machine;
@@ -84,6 +88,8 @@ pub struct SpsSettings {
     pub x_token: bool,
     /// The largest upload, in bytes.
     pub upload_bytes: usize,
+    /// The file with the sessions that searches find; `None`: there are none.
+    pub audit: Option<PathBuf>,
 }
 
 impl Default for SpsSettings {
@@ -94,6 +100,7 @@ impl Default for SpsSettings {
             version: None,
             x_token: false,
             upload_bytes: 4 << 30,
+            audit: None,
         }
     }
 }
@@ -110,6 +117,7 @@ pub(crate) struct Sps {
     health: Arc<Health>,
     tokens: Tokens,
     promotions: Promotions,
+    records: Arc<Records>,
 }
 
 /// How the appliance shows nodes: below `/api/configuration`, references with their links.
@@ -150,10 +158,20 @@ struct SpsPlan {
     factory: FactoryGenerator,
     acting: Arc<SpsActing>,
     machine: Arc<Machine>,
+    records: Arc<Records>,
 }
 
 /// Prepares an appliance.
-pub(crate) fn plan(ground: Ground, settings: SpsSettings) -> Box<dyn Plan> {
+///
+/// # Errors
+/// The file of sessions cannot be used.
+pub(crate) fn plan(ground: Ground, settings: SpsSettings) -> Result<Box<dyn Plan>, AuditError> {
+    let records = settings.audit.as_deref().map(Records::read).transpose()?.unwrap_or_default();
+    Ok(plan_with(ground, settings, Arc::new(records)))
+}
+
+// The same with sessions that were read before.
+fn plan_with(ground: Ground, settings: SpsSettings, records: Arc<Records>) -> Box<dyn Plan> {
     let idle = ground.idle.map(|idle| i64::try_from(idle.as_micros()).unwrap_or(i64::MAX));
     let idle_micros = Arc::new(AtomicI64::new(idle.unwrap_or(0)));
     let acting = Arc::new(SpsActing::new(Arc::clone(&ground.secrets)));
@@ -167,13 +185,14 @@ pub(crate) fn plan(ground: Ground, settings: SpsSettings) -> Box<dyn Plan> {
     );
     Box::new(SpsPlan {
         settings,
+        accounts: Arc::new(Accounts::new(&ground.administrator, Arc::clone(&ground.catalog))),
         catalog: ground.catalog,
-        accounts: Arc::new(Accounts::new(&ground.administrator)),
         self_configuration: Arc::new(self_configuration),
         idle_micros,
         factory: FactoryGenerator::new(ground.hosts, ground.clock.now()),
         acting,
         machine: Arc::new(Machine::open(ground.data_dir.as_deref())),
+        records,
     })
 }
 
@@ -207,7 +226,7 @@ impl Plan for SpsPlan {
     }
 
     fn build(self: Box<Self>, _engine: &Arc<Engine>, logins: &Arc<Logins>) -> Box<dyn Dialect> {
-        let Self { settings, catalog, accounts, acting, machine, .. } = *self;
+        let Self { settings, catalog, accounts, acting, machine, records, .. } = *self;
         accounts.watch_over(logins);
         let shows = Arc::new(SpsPresentation { catalog: Arc::clone(&catalog) });
         let (cache, shared) = (ReadCache::new(), SharedDocuments::default());
@@ -222,6 +241,7 @@ impl Plan for SpsPlan {
             health: Arc::default(),
             tokens: Tokens::new(),
             promotions: Promotions::default(),
+            records,
         })
     }
 }
@@ -251,7 +271,7 @@ impl Dialect for Sps {
     }
 
     fn dress(&self, failure: &Failure, at: &At<'_>) -> Dressed {
-        dress::dress(failure, at, &*self.shows)
+        dress::dress(failure, at, &*self.shows, &self.catalog)
     }
 
     fn caller<'a>(
@@ -282,7 +302,7 @@ impl Dialect for Sps {
     }
 
     fn fork(&self, ground: Ground) -> Box<dyn Plan> {
-        plan(ground, self.settings.clone())
+        plan_with(ground, self.settings.clone(), Arc::clone(&self.records))
     }
 
     fn how_to_log_in(&self) -> &'static str {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use catalog::EndpointKind;
-use config_tree::NodePath;
+use catalog::{Catalog, Endpoint, EndpointKind};
+use config_tree::{NodePath, Tree};
+use serde_json::Value;
 
 use crate::engine::{Engine, FactoryGenerator};
 use crate::error::Error;
@@ -35,7 +36,9 @@ impl Engine {
                 catalog.endpoint(&path).is_some_and(|e| e.kind() == EndpointKind::Member);
             if is_member && !catalog.is_builtin(&path) {
                 minted.push((path, value));
-            } else if transaction.tree().body(&path).is_none() {
+            } else if transaction.tree().body(&path).is_none()
+                && !(is_member && is_taken(catalog, transaction.tree(), &path, &value))
+            {
                 for (path, value) in minted.drain(..).chain([(path, value)]) {
                     transaction.create_at(&rules, &path, &path, value)?;
                 }
@@ -43,10 +46,27 @@ impl Engine {
                 minted.clear();
             }
         }
+        if !transaction.is_changed() {
+            return Ok(());
+        }
         let fresh = running.number == RevisionNumber::new(0);
         let message = if fresh { "Factory defaults" } else { "Defaults of new endpoints" };
         let session = self.session_open("boxwood");
         *session.state.lock() = State::Open(Box::new(transaction));
         self.transaction_commit(&session, Some(message.to_owned())).map(drop)
     }
+}
+
+// Whether another member has what occurs once, a name for example, since it was made before the
+// catalog had a built-in member of that name. It stays in the place of the new one.
+fn is_taken(catalog: &Catalog, tree: &Tree, path: &NodePath, value: &Value) -> bool {
+    let Some(collection) = path.parent() else { return false };
+    let unique = catalog.endpoint(&collection).map(Endpoint::unique).unwrap_or_default();
+    unique.iter().any(|pointers| {
+        let pointers: Vec<&str> = pointers.iter().map(String::as_str).collect();
+        let values = pointers.iter().map(|pointer| value.pointer(pointer).cloned());
+        let values: Option<Vec<Value>> = values.collect();
+        values
+            .is_some_and(|values| tree.holders_of(&collection, &pointers, &values).next().is_some())
+    })
 }

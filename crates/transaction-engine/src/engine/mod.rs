@@ -231,12 +231,6 @@ impl Engine {
         &self.shared.catalog
     }
 
-    /// Whether transactions exclude one another.
-    #[must_use]
-    pub fn mode(&self) -> Mode {
-        self.shared.exclusive_lock.mode()
-    }
-
     /// Whether the catalog has an operation at a path; says nothing about whether a node is there.
     #[must_use]
     pub fn allows(&self, path: &NodePath, operation: Operation) -> bool {
@@ -245,8 +239,7 @@ impl Engine {
 
     /// The same for several operations at one path, at the cost of one.
     pub fn operations(&self, path: &NodePath) -> impl Fn(Operation) -> bool {
-        let endpoint = self.shared.catalog.endpoint(path);
-        move |operation| endpoint.is_some_and(|endpoint| permits(endpoint, operation))
+        operations_at(&self.shared.catalog, path)
     }
 
     /// A number that no other engine of this process has: caches that are keyed by revision number
@@ -317,4 +310,13 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.shutdown();
     }
+}
+
+/// Whether a catalog has an operation at a path, for those who have no engine to ask.
+pub fn operations_at<'c>(
+    catalog: &'c Catalog,
+    path: &NodePath,
+) -> impl Fn(Operation) -> bool + use<'c> {
+    let endpoint = catalog.endpoint(path);
+    move |operation| endpoint.is_some_and(|endpoint| permits(endpoint, operation))
 }

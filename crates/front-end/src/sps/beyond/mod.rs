@@ -14,6 +14,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 use transaction_engine::{Error as EngineError, Mode, Session};
 
+use super::audit::Audit;
 use super::{Call, accounts};
 use crate::answer::Answer;
 use crate::caller::Access;
@@ -60,11 +61,15 @@ pub(crate) enum Beyond {
     ClusterSpp,
     /// `/api/starling/join`
     StarlingJoin,
+    /// Below `/api/audit`
+    Audit(Audit),
 }
 
 /// What only has links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Folder {
+    /// `/api/audit`
+    Audit,
     /// `/api/cluster`
     Cluster,
     /// `/api/firmware`
@@ -78,12 +83,13 @@ pub(crate) enum Folder {
 }
 
 impl Folder {
-    const ALL: [Self; 5] =
-        [Self::Cluster, Self::Firmware, Self::Starling, Self::Upload, Self::User];
+    const ALL: [Self; 6] =
+        [Self::Audit, Self::Cluster, Self::Firmware, Self::Starling, Self::Upload, Self::User];
 
     /// Its name below `/api`.
     fn name(self) -> &'static str {
         match self {
+            Self::Audit => "audit",
             Self::Cluster => "cluster",
             Self::Firmware => "firmware",
             Self::Starling => "starling",
@@ -95,6 +101,7 @@ impl Folder {
     /// What is below it.
     fn children(self) -> &'static [&'static str] {
         match self {
+            Self::Audit => &["sessions", "users"],
             Self::Cluster => &["nodes", "promote", "spp", "status"],
             Self::Firmware => &["fetch", "slots", "test", "upgrade"],
             Self::Starling => &["join"],
@@ -129,6 +136,7 @@ impl Beyond {
             ["cluster", "promote"] => Self::ClusterPromote,
             ["cluster", "spp"] => Self::ClusterSpp,
             ["starling", "join"] => Self::StarlingJoin,
+            ["audit", rest @ ..] if !rest.is_empty() => Self::Audit(Audit::parse(rest)?),
             [name] => Self::Folder(named(name)?),
             _ => return None,
         })
@@ -144,7 +152,7 @@ impl Beyond {
             | Self::UploadFirmware
             | Self::UploadPlugins
             | Self::ClusterPromote => Methods::POST,
-            Self::ClusterSpp => Methods::GET.and(Methods::POST),
+            Self::Audit(Audit::Snapshot) | Self::ClusterSpp => Methods::GET.and(Methods::POST),
             Self::StarlingJoin => Methods::GET.and(Methods::POST).and(Methods::DELETE),
             _ => Methods::GET,
         }
@@ -169,6 +177,7 @@ impl Beyond {
             Self::ClusterPromote => "cluster_promote",
             Self::ClusterSpp => "cluster_spp",
             Self::StarlingJoin => "starling_join",
+            Self::Audit(what) => what.name(),
         }
     }
 
@@ -176,6 +185,7 @@ impl Beyond {
     fn privilege(&self) -> Option<&'static str> {
         match self {
             Self::Folder(_) | Self::UserInfo | Self::HealthStatus => None,
+            Self::Audit(_) => Some("/special/searchmenu"),
             _ => Some("/special/basic"),
         }
     }
@@ -210,17 +220,20 @@ impl Call<'_> {
             Beyond::ClusterPromote => self.cluster_promote(body).await?,
             Beyond::ClusterSpp => self.cluster_spp(body).await?,
             Beyond::StarlingJoin => self.starling_join(body).await?,
+            Beyond::Audit(what) => self.audit(&what)?,
         };
         Ok(answer.allow(allow))
     }
 
     fn expect_privilege(&self, what: &Beyond) -> Result<(), Failure> {
         let Some(privilege) = what.privilege() else { return Ok(()) };
-        let account = &self.login()?.account;
-        let reads = matches!(self.head.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let standing = self.login()?.standing();
+        // A search changes nothing, whatever its method.
+        let reads = matches!(what, Beyond::Audit(_))
+            || matches!(self.head.method, Method::GET | Method::HEAD | Method::OPTIONS);
         let access = if reads { Access::Read } else { Access::Write };
         let tree = &self.appliance.engine.running().tree;
-        if account.rights.is_all() || accounts::holds(tree, &account.groups, privilege, access) {
+        if standing.rights.is_all() || accounts::holds(tree, &standing.groups, privilege, access) {
             return Ok(());
         }
         Err(Failure::Forbidden(Place::Request))
@@ -233,6 +246,7 @@ impl Call<'_> {
             // Any error here says that the appliance is in no cluster (core protocol §8.4).
             Beyond::ClusterStatus => !machine.state().nodes.is_empty(),
             Beyond::StarlingJoin | Beyond::Folder(Folder::Starling) => self.has_starling(),
+            Beyond::Audit(what) => self.is_recorded(what),
             _ => true,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! From 7.5 on, what a browser changes must carry the token that this resource shows, since a
 //! foreign page can make a browser send a cookie but cannot read an answer. A browser is
-//! shown by `User-Agent` alone, as on the appliance (core protocol §1.4).
+//! recognised by `User-Agent` alone, as on the appliance (core protocol §1.4).
 
 use hyper::{HeaderMap, Method, header};
 use serde_json::json;
@@ -41,7 +41,7 @@ impl Call<'_> {
         let login = self.login()?;
         Ok(Answer::document(&json!({
             "body": {
-                "groups": login.account.groups,
+                "groups": login.standing().groups,
                 "name": login.session.user(),
                 "token": self.sps.tokens.of(&login.name),
             },

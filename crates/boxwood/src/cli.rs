@@ -40,6 +40,36 @@ pub enum Command {
     Verify(StateFlags),
     /// Ask a daemon on this machine whether it is healthy; exit code 0 or 1. For containers.
     Healthcheck(HealthFlags),
+    /// Print the OpenAPI document of Boxwood's own API.
+    #[command(after_help = "Example:\n  boxwood openapi > openapi.json")]
+    Openapi,
+    /// Print the completion script of a shell; it completes paths from the running daemon.
+    #[command(after_help = "Example:\n  source <(boxwood completion bash)")]
+    Completion {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: CompletionShell,
+    },
+    /// Print the man page, or write all of them into a folder.
+    #[command(after_help = "Example:\n  boxwood man | man -l -")]
+    Man {
+        /// The folder for the pages of all commands.
+        dir: Option<PathBuf>,
+    },
+    /// Commands that ask a running daemon.
+    #[command(flatten)]
+    Ask(client::Ask),
+}
+
+/// A shell whose completion can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum CompletionShell {
+    /// GNU Bash.
+    Bash,
+    /// Z shell.
+    Zsh,
+    /// Friendly interactive shell.
+    Fish,
 }
 
 /// What can be done with a catalog.

@@ -43,6 +43,10 @@ fn main() -> ExitCode {
         Command::Restore(flags) => end(command::restore::run(&flags, environment)),
         Command::Verify(flags) => end(command::verify::run(&flags, environment)),
         Command::Healthcheck(flags) => end(command::healthcheck::run(&flags, environment)),
+        Command::Openapi => end(command::describe::openapi()),
+        Command::Completion { shell } => end(command::describe::completion(shell)),
+        Command::Man { dir } => end(command::describe::man(dir.as_deref())),
+        Command::Ask(ask) => asked(&ask, &environment),
     }
 }
 
@@ -66,6 +70,15 @@ fn run(mode: Mode, flags: &Flags, environment: Environment) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, ExitCode::FAILURE),
+    }
+}
+
+fn asked(ask: &client::Ask, environment: &Environment) -> ExitCode {
+    match client::run(ask, environment) {
+        Ok(()) => ExitCode::SUCCESS,
+        // A pager that was left, or `head`.
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => fail(&error, ExitCode::from(error.exit_status() as u8)),
     }
 }
 

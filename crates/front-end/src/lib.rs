@@ -60,6 +60,7 @@ pub use client_address::{Proxies, ProxyHeader};
 pub use dialect::{Blueprint, Ground, Head};
 pub use ds_server::DsServerSettings;
 pub use metrics::{Metrics, log_lines_dropped};
+pub use own_api::openapi;
 pub use prisma::{CheckReferences, PrismaSettings};
 pub use router::{BlueprintError, DIALECTS, DialectSettings, Router, UnknownDialect, blueprint};
 pub use sps::{AuditError, SpsSettings};

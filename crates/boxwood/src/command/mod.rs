@@ -3,6 +3,7 @@
 
 pub mod backup;
 pub mod catalog;
+pub mod describe;
 pub mod export;
 pub mod healthcheck;
 pub mod import;

@@ -23,7 +23,7 @@ pub(super) struct Secrets {
 }
 
 /// Collects the `BOXWOOD_*` variables, in the order of their names. The password with which
-/// commands log in elsewhere is not a setting.
+/// commands log in elsewhere is not a setting, nor are the variables of a client.
 pub(super) fn read_environment(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     appliances: &BTreeSet<String>,
@@ -35,6 +35,7 @@ pub(super) fn read_environment(
         .into_iter()
         .map(|(variable, value)| (variable.to_string_lossy().into_owned(), value))
         .filter(|(variable, _)| variable.starts_with(PREFIX) && variable != PASSWORD)
+        .filter(|(variable, _)| !client::VARIABLES.contains(&variable.as_str()))
         .filter(|(variable, value)| !service_link::is_one(variable, value))
         .collect();
     ours.sort();

@@ -53,6 +53,12 @@ pub(crate) fn dressed(failure: Failure, at: &At<'_>, appliance: &Appliance) -> D
     dress::dress(&failure.into(), at, appliance)
 }
 
+/// The OpenAPI document of Boxwood's own API.
+#[must_use]
+pub fn openapi() -> serde_json::Value {
+    openapi::document()
+}
+
 /// Answers a request whose path begins with `/boxwood`.
 pub(crate) async fn handle(appliance: &Appliance, request: &Request, body: RequestBody) -> Outcome {
     let head = &request.head;

@@ -13,7 +13,7 @@ use crate::methods::Methods;
 const WITH_LOGIN: [u16; 3] = [401, 403, 503];
 
 /// The document of the own API.
-pub(crate) fn document() -> Value {
+pub(super) fn document() -> Value {
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     for row in operations() {
         let path =

@@ -136,7 +136,7 @@ fn every_violation_is_reported_and_nothing_imported() {
         "/management/webinterface#/timeout: ",
         "/management/email#/colour: ",
         "/nothing#: ",
-        "\"nowhere\" is no path",
+        "\"nowhere\" is not a path",
         "the document has /aaa/acls twice",
     ];
     let message = refused(&exit, 1, &words);

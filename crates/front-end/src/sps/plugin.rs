@@ -2,7 +2,7 @@
 //! the transaction of its session.
 //!
 //! A plugin is a ZIP archive with a file `MANIFEST` of lines `name: value` (SPS plugin guide). The
-//! archive may stand in a part of a form, as one client sends it. What is no archive with a
+//! archive may stand in a part of a form, as one client sends it. What is not an archive with a
 //! manifest is taken under a name made from its content, because clients upload such files, too
 //! (SPS client checklist 47).
 
@@ -96,7 +96,7 @@ async fn read(upload: Upload) -> Result<(Upload, Option<Manifest>), Failure> {
     reading.await.map_err(|_| Failure::Internal)?
 }
 
-// `None` for what is no archive with a manifest.
+// `None` for what is not an archive with a manifest.
 fn manifest(upload: &Upload) -> Result<Option<Manifest>, Failure> {
     let file = upload.file.reopen().map_err(no_disk)?;
     let Some(start) = archive_start(&upload.head) else { return Ok(None) };

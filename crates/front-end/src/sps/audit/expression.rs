@@ -213,7 +213,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, Unreadable> {
                     let ends = |next: &char| next.is_whitespace() || "()[]{}\":".contains(*next);
                     next = letters.next_if(|next| !ends(next));
                 }
-                // A colon within a time or an address is no end of a field's name.
+                // A colon within a time or an address does not end the name of a field.
                 let is_name = !word.is_empty()
                     && word.chars().all(|c| c.is_alphanumeric() || "._-*".contains(c))
                     && !word.starts_with(|c: char| c.is_ascii_digit());

@@ -167,7 +167,7 @@ fn put(shown: &mut Value, field: &str, value: &Value) {
     *place = value.clone();
 }
 
-// The names of everything in a record that is no object.
+// The names of everything in a record that is not an object.
 fn leaves(value: &Value, name: &str) -> Vec<String> {
     match value {
         Value::Object(members) => {

@@ -78,7 +78,7 @@ impl Call<'_> {
         made.await
     }
 
-    // A commit of its own, as joining is no part of anybody's transaction.
+    // A commit of its own, as joining does not belong to a transaction.
     async fn starling_put(&self, info: Value) -> Result<(), Failure> {
         let user = self.login()?.session.user().to_owned();
         let put = self.appliance.autocommit(&user, move |edit| {

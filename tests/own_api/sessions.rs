@@ -94,8 +94,12 @@ fn users_of_the_appliance_see_and_change_what_they_may() {
     let key = made.at("/key");
     let user = json!({ "name": "eve", "password": key });
     let eve = admin.post(&v1("nodes/aaa/local_database/users"), &user).expect(201).at("/key");
-    let group = json!({ "name": "basic-view", "members": [eve] });
-    admin.post(&v1("nodes/aaa/local_database/groups"), &group).expect(201);
+    let groups = v1("nodes/aaa/local_database/groups");
+    let found = admin.get(&format!("{groups}?filter=name=basic-view")).expect(200);
+    let group = found.at("/children/0/key");
+    let members = json!({ "members": [eve] });
+    let request = admin.request("PATCH", &format!("{groups}/{}", group.as_str().unwrap()));
+    request.text(members.to_string(), "application/merge-patch+json").send().expect(200);
     admin.post(&v1("transaction/commit"), &json!({})).expect(200);
 
     let mut eve = with_token(&server, "sps-6.2", "eve", "open sesame");

@@ -73,8 +73,8 @@ impl Default for AdjustableClock {
 }
 
 impl AdjustableClock {
-    /// The last moment that it can show: the end of the year 9999.
-    pub const LAST: Timestamp = Timestamp::from_micros(253_402_300_799_999_999);
+    /// The last moment that it can show and write: that of the calendar library, 9999-12-30T22:00:00Z.
+    pub const LAST: Timestamp = Timestamp::from_micros(253_402_207_200_000_000);
 
     /// Another clock that shows the same time, and then goes its own way.
     #[must_use]
@@ -151,7 +151,8 @@ mod tests {
     #[test]
     fn a_clock_is_set_stopped_and_let_go() {
         let clock = AdjustableClock::default();
-        assert!(clock.now() >= SystemClock.now().min(clock.now()) && !clock.is_frozen());
+        let before = SystemClock.now();
+        assert!(clock.now() >= before && !clock.is_frozen());
         clock.freeze(true);
         clock.set(at(1_000));
         let copy = clock.copied();
@@ -166,7 +167,7 @@ mod tests {
         assert!(clock.now() >= at(9_000) && clock.now() < at(9_500));
         clock.set(Timestamp::from_micros(i64::MAX));
         assert_eq!(clock.now(), AdjustableClock::LAST);
-        assert!(AdjustableClock::LAST.to_string().starts_with("9999-12-31T23:59:59.999999"));
+        assert!(AdjustableClock::LAST.to_string().starts_with("9999-12-30T22:00:00"));
         clock.set_step(Duration::from_secs(5));
         assert_eq!((clock.step(), copy.step()), (Duration::from_secs(5), Duration::ZERO));
     }

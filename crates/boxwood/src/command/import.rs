@@ -192,12 +192,12 @@ mod tests {
         assert_eq!(
             report(&found, true),
             format!(
-                "changed /a: /b, /c/d\nchanged /v\nadded /x/1\n5 nodes against revision 7: \
-                 1 added, {summary}; dry run\nconfig_hash c0ffee\n"
+                "changed /a: /b, /c/d\nchanged /v\nadded /x/1\ndry run of 5 nodes against \
+                 revision 7: 1 added, {summary}\nconfig_hash c0ffee\n"
             )
         );
-        assert!(report(&found, false).starts_with("5 nodes are revision 7 now: 1 added, 2 "));
-        assert!(report(&outcome(&[]), false).contains("nothing to change"));
+        assert!(report(&found, false).starts_with("imported 5 nodes as revision 7: 1 added, 2 "));
+        assert!(report(&outcome(&[]), false).contains("no changes"));
     }
 
     #[test]

@@ -186,7 +186,7 @@ fn every_mistake_is_reported_with_its_place() {
             "environment variable BOXWOOD_LIMITS_HEADRES: there is no such setting; did you mean \
              BOXWOOD_LIMITS_HEADERS?",
             "environment variable BOXWOOD_LOG_FILTER: `log.filter` cannot be \"infoo\": infoo is \
-             no level, info is one; it takes error, warn, info, debug, trace or off, or \
+             not a level, info is one; it takes error, warn, info, debug, trace or off, or \
              directives such as warn,transaction_engine=debug",
             "--set transactions.mode: `transactions.mode` cannot be \"shared\"; it takes one of \
              auto, exclusive, concurrent",

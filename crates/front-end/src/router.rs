@@ -162,7 +162,6 @@ impl Handler for Router {
             request.peer = client;
         }
         let id = appliance.process.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        let method = request.head.method.clone();
         let line = CompletionLine::begin(&chosen, id, request);
         // For the lines on the way, which are few and rarely asked for: a span costs as much as the
         // rest of a read, and the line at the end says what it would.
@@ -191,7 +190,7 @@ impl Handler for Router {
         line.complete(&outcome);
         outcome.answer.stamp(id, || appliance.engine.running_number().get());
         let mut response = outcome.answer.into_response();
-        if method == Method::HEAD {
+        if request.head.method == Method::HEAD {
             let length = hyper::body::Body::size_hint(response.body()).exact().unwrap_or(0);
             response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
             *response.body_mut() = AnswerBody::default();
@@ -214,9 +213,9 @@ struct CompletionLine<'a> {
     world: Option<&'a str>,
     metrics: &'a Metrics,
     id: u64,
-    method: Method,
+    method: &'a Method,
     /// As the client sent it, without the query, which may hold secrets.
-    path: Box<str>,
+    path: &'a str,
     peer: &'a Peer,
     started: Instant,
     complete: bool,
@@ -232,7 +231,7 @@ impl<'a> CompletionLine<'a> {
         let Request { head, peer, .. } = request;
         let path = head.uri.path();
         let end = path.floor_char_boundary(LONGEST_PATH);
-        let (method, path, started) = (head.method.clone(), path[..end].into(), Instant::now());
+        let (method, path, started) = (&head.method, &path[..end], Instant::now());
         let world = (!world.is_main()).then_some(&*world.name);
         let complete = false;
         Self { appliance: name, world, metrics, id, method, path, peer, started, complete }
@@ -242,10 +241,10 @@ impl<'a> CompletionLine<'a> {
         self.complete = true;
         let taken = self.started.elapsed();
         let status = outcome.answer.status();
-        self.metrics.request(&self.method, outcome.verb, status, taken);
+        self.metrics.request(self.method, outcome.verb, status, taken);
         let (verb, status, duration_us) = (outcome.verb, status.as_u16(), micros(taken));
         let Self { id, appliance, world, .. } = self;
-        let (method, path, peer) = (self.method.as_str(), &*self.path, self.peer.name());
+        let (method, path, peer) = (self.method.as_str(), self.path, self.peer.name());
         let session = outcome.session.as_deref().unwrap_or("-");
         // Neither is in the line where there is none.
         let refusal = outcome.refusal.as_ref();
@@ -275,7 +274,7 @@ impl Drop for CompletionLine<'_> {
         if !self.complete {
             let duration_us = micros(self.started.elapsed());
             let Self { id, appliance, world, .. } = *self;
-            let (method, path, peer) = (self.method.as_str(), &*self.path, self.peer.name());
+            let (method, path, peer) = (self.method.as_str(), self.path, self.peer.name());
             tracing::info!(
                 id,
                 appliance,

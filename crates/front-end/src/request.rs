@@ -1,10 +1,13 @@
-//! Reading the body of a request, the same way for every dialect: JSON, or a form.
+//! Reading a request, the same way for every dialect: JSON or a form, and the key by which it is
+//! recognised when it is sent again.
 
 use std::borrow::Cow;
 
 use hyper::HeaderMap;
 use hyper::header;
+use hyper::http::request::Parts;
 use serde_json::Value;
+use transaction_engine::Idempotency;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -43,6 +46,33 @@ pub(crate) fn expect_json_type(headers: &HeaderMap) -> Result<(), Failure> {
     } else {
         Err(Failure::MediaType { expected: "application/json", declared: declared.to_owned() })
     }
+}
+
+/// The body of a request that needs one.
+pub(crate) fn needed(body: Option<Value>) -> Result<Value, Failure> {
+    body.ok_or_else(|| Failure::BodyMissing("The request needs a JSON body".to_owned()))
+}
+
+/// By what a request is recognised when it is sent again: its `Idempotency-Key`, and a hash of what
+/// it asks.
+pub(crate) fn idempotency(
+    head: &Parts,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Option<Idempotency>, Failure> {
+    let mut keys = head.headers.get_all("idempotency-key").iter();
+    let Some(key) = keys.next() else { return Ok(None) };
+    if keys.next().is_some() {
+        return Err(Failure::malformed("The request has two Idempotency-Key headers", ""));
+    }
+    let mut asked = blake3::Hasher::new();
+    asked.update(head.method.as_str().as_bytes()).update(path.as_bytes());
+    // Straight into the hash: the body may hold a secret. Hashing cannot fail.
+    let _ = serde_json::to_writer(&mut asked, &body);
+    let asked = *asked.finalize().as_bytes();
+    let key = key.to_str().ok().and_then(|key| Idempotency::new(key, asked));
+    let message = "Idempotency-Key must be 1 to 255 printable ASCII characters";
+    key.map(Some).ok_or_else(|| Failure::malformed(message, ""))
 }
 
 /// The fields of a form within the limits, in their order; a repeated name is there more than once.

@@ -10,6 +10,7 @@ use crate::appliance::Appliance;
 use crate::caller::Caller;
 use crate::failure::{Failure, Place};
 use crate::query::Query;
+use crate::request;
 use crate::transport::{Request, RequestBody};
 
 /// Why a request is refused.
@@ -88,24 +89,11 @@ impl<'a> Call<'a> {
 
     /// The JSON body, of a request that needs one.
     pub(super) fn needed(&mut self) -> Result<Value, Failure> {
-        let missing = || Failure::BodyMissing("The request needs a JSON body".to_owned());
-        self.body.take().ok_or_else(missing)
+        request::needed(self.body.take())
     }
 
     /// By what the request is recognised when it is sent again: its key, and a hash of what it asks.
     pub(super) fn idempotency(&self) -> Result<Option<Idempotency>, Failure> {
-        let mut keys = self.head.headers.get_all("idempotency-key").iter();
-        let Some(key) = keys.next() else { return Ok(None) };
-        if keys.next().is_some() {
-            return Err(Failure::malformed("The request has two Idempotency-Key headers", ""));
-        }
-        let mut asked = blake3::Hasher::new();
-        asked.update(self.head.method.as_str().as_bytes()).update(self.path.as_bytes());
-        // Straight into the hash: the body may hold a secret. Hashing cannot fail.
-        let _ = serde_json::to_writer(&mut asked, &self.body);
-        let key = key.to_str().ok();
-        let key = key.and_then(|key| Idempotency::new(key, *asked.finalize().as_bytes()));
-        let message = "Idempotency-Key must be 1 to 255 printable ASCII characters";
-        key.map(Some).ok_or_else(|| Failure::malformed(message, ""))
+        request::idempotency(self.head, self.path, self.body.as_ref())
     }
 }

@@ -457,25 +457,12 @@ impl Call<'_> {
 
     /// By what the request is recognised when it is sent again: its key, and a hash of what it asks.
     fn idempotency(&self, body: Option<&Value>) -> Result<Option<Idempotency>, Failure> {
-        let mut keys = self.head.headers.get_all("idempotency-key").iter();
-        let Some(key) = keys.next() else { return Ok(None) };
-        if keys.next().is_some() {
-            return Err(Failure::malformed("The request has two Idempotency-Key headers", ""));
-        }
-        let mut asked = blake3::Hasher::new();
-        asked.update(self.head.method.as_str().as_bytes()).update(self.path.as_bytes());
-        // Straight into the hash: the body may hold a secret. Hashing cannot fail.
-        let _ = serde_json::to_writer(&mut asked, &body);
-        let asked = *asked.finalize().as_bytes();
-        let key = key.to_str().ok().and_then(|key| Idempotency::new(key, asked));
-        let message = "Idempotency-Key must be 1 to 255 printable ASCII characters";
-        key.map(Some).ok_or_else(|| Failure::malformed(message, ""))
+        request::idempotency(self.head, self.path, body)
     }
 
     /// A JSON body where one is needed.
     async fn json_needed(&self, body: RequestBody) -> Result<Value, Failure> {
-        let missing = || Failure::BodyMissing("The request needs a JSON body".to_owned());
-        self.json(body).await?.ok_or_else(missing)
+        request::needed(self.json(body).await?)
     }
 }
 

@@ -7,6 +7,7 @@ use hyper::{HeaderMap, Response, StatusCode};
 use serde_json::Value;
 
 use crate::condition;
+use crate::failure::Failure;
 use crate::methods::Methods;
 use crate::transport::AnswerBody;
 
@@ -56,6 +57,14 @@ impl Answer {
     pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Self {
         Self::bytes(status, JSON, body)
             .header(header::CONTENT_LANGUAGE, HeaderValue::from_static("en"))
+            .header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
+    }
+
+    /// JSON text for one caller at one moment, with no headers but those that say so: what dialects
+    /// other than SPS answer.
+    pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Self {
+        const JSON: HeaderValue = HeaderValue::from_static("application/json");
+        Self::bytes(status, JSON, body)
             .header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
     }
 
@@ -117,6 +126,21 @@ impl Answer {
             *self.response.body_mut() = AnswerBody::default();
         }
         self
+    }
+
+    /// The headers that HTTP itself asks for in a refusal, in whatever dialect: when to try again,
+    /// and that the connection ends.
+    pub(crate) fn refusing(self, failure: &Failure) -> Self {
+        match failure {
+            Failure::Blocked(blocked) => {
+                self.header(header::RETRY_AFTER, HeaderValue::from(blocked.seconds_left))
+            }
+            // What follows on the connection cannot be distinguished from the rest of this request.
+            Failure::Head(_) | Failure::Body(_) => {
+                self.header(header::CONNECTION, HeaderValue::from_static("close"))
+            }
+            _ => self,
+        }
     }
 
     /// Sets a header; another of the same name is replaced.

@@ -53,12 +53,15 @@ pub(crate) trait Dialect: Send + Sync {
     fn dress(&self, failure: &Failure, at: &At<'_>) -> Dressed;
 
     /// Who asks, by the credentials of this API; `None` where the request has none. For Boxwood's
-    /// own API, which is served next to the appliance's.
+    /// own API, which is served next to the appliance's and takes the administrator's Basic
+    /// credentials by itself.
     fn caller<'a>(
         &'a self,
-        appliance: &'a Appliance,
-        request: &'a Request,
-    ) -> Waiting<'a, Result<Option<Caller>, Failure>>;
+        _appliance: &'a Appliance,
+        _request: &'a Request,
+    ) -> Waiting<'a, Result<Option<Caller>, Failure>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// The hash of the administrator's password, where it was changed over this API.
     fn administrator_hash(&self, _appliance: &Appliance) -> Option<Zeroizing<String>> {
@@ -71,8 +74,10 @@ pub(crate) trait Dialect: Send + Sync {
         None
     }
 
-    /// How to log in, as the end of a sentence.
-    fn how_to_log_in(&self) -> &'static str;
+    /// How to log in to Boxwood's own API, as the end of a sentence.
+    fn how_to_log_in(&self) -> &'static str {
+        "HTTP Basic, with the administrator's name and password"
+    }
 
     /// How nodes are shown.
     fn presentation(&self) -> Arc<dyn Presentation>;
@@ -184,8 +189,11 @@ pub(crate) trait Plan: Send {
     /// Takes those heads, in the order of their names, before [`Plan::build`].
     fn take_heads(&mut self, _heads: Vec<Head>) {}
 
-    /// How long a login lasts without a request, in microseconds, now and after each commit.
-    fn idle_micros(&self) -> Arc<AtomicI64>;
+    /// How long a login lasts without a request, in microseconds, now and after each commit; 0: there
+    /// are none, or each says itself how long it lasts.
+    fn idle_micros(&self) -> Arc<AtomicI64> {
+        Arc::default()
+    }
 
     /// The dialect over its engine and the table of its logins.
     fn build(self: Box<Self>, engine: &Arc<Engine>, logins: &Arc<Logins>) -> Box<dyn Dialect>;

@@ -35,9 +35,7 @@ impl Issue {
 
 /// A JSON answer.
 pub(super) fn json_answer(status: StatusCode, document: &Value) -> Answer {
-    const JSON: HeaderValue = HeaderValue::from_static("application/json");
-    Answer::bytes(status, JSON, document.to_string())
-        .header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
+    Answer::json(status, document.to_string())
 }
 
 /// How many requests the address has left.
@@ -60,17 +58,13 @@ pub(super) fn dress(failure: &Failure, at: &At<'_>, shows: &dyn Presentation) ->
     }
     let retry = match failure {
         Failure::Limited { retry_seconds } => Some(*retry_seconds),
-        Failure::Blocked(blocked) => Some(blocked.seconds_left),
         Failure::LoginsBusy => Some(1),
         _ => None,
     };
     if let Some(seconds) = retry {
         answer = answer.header(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if let Failure::Head(_) | Failure::Body(_) = failure {
-        answer = answer.header(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    Dressed { answer, kind, sentence }
+    Dressed { answer: answer.refusing(failure), kind, sentence }
 }
 
 fn issues(

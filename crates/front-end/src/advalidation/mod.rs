@@ -11,7 +11,6 @@ mod resource;
 mod route;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
 use config_tree::{Key, NodePath, Tree};
 use hyper::{HeaderMap, Method, StatusCode};
@@ -70,26 +69,15 @@ struct Advalidation {
     shows: Arc<TreePresentation>,
 }
 
-struct AdvalidationPlan {
-    settings: AdvalidationSettings,
-    shows: Arc<TreePresentation>,
-}
-
 /// Prepares an appliance.
 pub(crate) fn plan(ground: Ground, settings: AdvalidationSettings) -> Box<dyn Plan> {
     let shows = Arc::new(TreePresentation::new(ground.catalog));
-    Box::new(AdvalidationPlan { settings, shows })
+    Box::new(Advalidation { settings, limiter: Limiter::default(), shows })
 }
 
-impl Plan for AdvalidationPlan {
-    // There are no sessions.
-    fn idle_micros(&self) -> Arc<AtomicI64> {
-        Arc::default()
-    }
-
+impl Plan for Advalidation {
     fn build(self: Box<Self>, _engine: &Arc<Engine>, _logins: &Arc<Logins>) -> Box<dyn Dialect> {
-        let Self { settings, shows } = *self;
-        Box::new(Advalidation { settings, limiter: Limiter::default(), shows })
+        self
     }
 }
 

@@ -2,7 +2,7 @@
 //! with wrong fields all of them.
 
 use catalog::{Violation, rule};
-use hyper::{Method, StatusCode, header};
+use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use transaction_engine::Error as EngineError;
 
@@ -29,13 +29,7 @@ pub(super) fn dress(failure: &Failure, at: &At<'_>, shows: &dyn Presentation) ->
     if let Failure::MethodNotAllowed(methods) = failure {
         answer = answer.allow(*methods);
     }
-    if let Failure::Blocked(blocked) = failure {
-        answer = answer.header_text(header::RETRY_AFTER, &blocked.seconds_left.to_string());
-    }
-    if let Failure::Head(_) | Failure::Body(_) = failure {
-        answer = answer.header_text(header::CONNECTION, "close");
-    }
-    Dressed { answer, kind, sentence }
+    Dressed { answer: answer.refusing(failure), kind, sentence }
 }
 
 /// Shows that no version is spoken that the request accepts.

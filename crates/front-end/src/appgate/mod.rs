@@ -15,17 +15,15 @@ mod route;
 mod version;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
 use catalog::Violation;
-use hyper::header::{CACHE_CONTROL, HeaderValue};
 use hyper::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use transaction_engine::{Edit, Engine};
 
 use crate::answer::Answer;
 use crate::appliance::Appliance;
-use crate::caller::{Caller, Rights};
+use crate::caller::Rights;
 use crate::dialect::{Dialect, Ground, Plan, Waiting};
 use crate::failure::{At, Failure, Place};
 use crate::http_path::canonical;
@@ -51,15 +49,14 @@ struct Appgate {
 /// Prepares an appliance.
 pub(crate) fn plan(ground: Ground) -> Box<dyn Plan> {
     let host = ground.hosts.first().cloned().unwrap_or_else(|| "localhost".to_owned());
+    planned(ground, host)
+}
+
+fn planned(ground: Ground, host: String) -> Box<dyn Plan> {
     Box::new(Appgate { shows: Arc::new(TreePresentation::new(ground.catalog)), host })
 }
 
 impl Plan for Appgate {
-    // Each login says itself how long it lasts.
-    fn idle_micros(&self) -> Arc<AtomicI64> {
-        Arc::default()
-    }
-
     fn build(self: Box<Self>, _engine: &Arc<Engine>, _logins: &Arc<Logins>) -> Box<dyn Dialect> {
         self
     }
@@ -79,22 +76,8 @@ impl Dialect for Appgate {
         dress::dress(failure, at, &*self.shows)
     }
 
-    // The own API takes the administrator's Basic credentials by itself.
-    fn caller<'a>(
-        &'a self,
-        _appliance: &'a Appliance,
-        _request: &'a Request,
-    ) -> Waiting<'a, Result<Option<Caller>, Failure>> {
-        Box::pin(std::future::ready(Ok(None)))
-    }
-
     fn fork(&self, ground: Ground) -> Box<dyn Plan> {
-        let shows = Arc::new(TreePresentation::new(ground.catalog));
-        Box::new(Self { shows, host: self.host.clone() })
-    }
-
-    fn how_to_log_in(&self) -> &'static str {
-        "HTTP Basic, with the administrator's name and password"
+        planned(ground, self.host.clone())
     }
 
     fn presentation(&self) -> Arc<dyn Presentation> {
@@ -102,11 +85,9 @@ impl Dialect for Appgate {
     }
 }
 
-/// A JSON answer. All of them are for one caller at one moment.
+/// A JSON answer.
 fn json(status: StatusCode, document: &Value) -> Answer {
-    let kind = HeaderValue::from_static("application/json");
-    let answer = Answer::bytes(status, kind, document.to_string());
-    answer.header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+    Answer::json(status, document.to_string())
 }
 
 /// Violations as the failure of a body.

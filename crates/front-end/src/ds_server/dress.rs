@@ -26,13 +26,7 @@ pub(super) fn dress(failure: &Failure, at: &At<'_>, shows: &dyn Presentation) ->
     if let Failure::MethodNotAllowed(methods) = failure {
         answer = answer.allow(*methods);
     }
-    if let Failure::Blocked(blocked) = failure {
-        answer = answer.header_text(header::RETRY_AFTER, &blocked.seconds_left.to_string());
-    }
-    if let Failure::Head(_) | Failure::Body(_) = failure {
-        answer = answer.header_text(header::CONNECTION, "close");
-    }
-    Dressed { answer, kind, sentence }
+    Dressed { answer: answer.refusing(failure), kind, sentence }
 }
 
 fn sentence(failure: &Failure, at: &At<'_>, shows: &dyn Presentation) -> String {

@@ -13,7 +13,6 @@ mod random;
 mod route;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
 use config_tree::{Key, NodePath, node_path};
 use hyper::header;
@@ -25,7 +24,7 @@ use zeroize::Zeroizing;
 
 use crate::answer::Answer;
 use crate::appliance::Appliance;
-use crate::caller::{Caller, Rights};
+use crate::caller::Rights;
 use crate::credentials::basic;
 use crate::dialect::{Dialect, Ground, Plan, Waiting};
 use crate::failure::{At, Failure, Place};
@@ -61,26 +60,15 @@ struct DsServer {
     oauth: OAuth,
 }
 
-struct DsServerPlan {
-    settings: DsServerSettings,
-    shows: Arc<TreePresentation>,
-}
-
 /// Prepares an appliance.
 pub(crate) fn plan(ground: Ground, settings: DsServerSettings) -> Box<dyn Plan> {
     let shows = Arc::new(TreePresentation::new(ground.catalog));
-    Box::new(DsServerPlan { settings, shows })
+    Box::new(DsServer { settings, shows, oauth: OAuth::default() })
 }
 
-impl Plan for DsServerPlan {
-    // There are no sessions.
-    fn idle_micros(&self) -> Arc<AtomicI64> {
-        Arc::default()
-    }
-
+impl Plan for DsServer {
     fn build(self: Box<Self>, _engine: &Arc<Engine>, _logins: &Arc<Logins>) -> Box<dyn Dialect> {
-        let Self { settings, shows } = *self;
-        Box::new(DsServer { settings, shows, oauth: OAuth::default() })
+        self
     }
 }
 
@@ -98,25 +86,12 @@ impl Dialect for DsServer {
         dress::dress(failure, at, &*self.shows)
     }
 
-    // The own API takes the administrator's Basic credentials by itself.
-    fn caller<'a>(
-        &'a self,
-        _appliance: &'a Appliance,
-        _request: &'a Request,
-    ) -> Waiting<'a, Result<Option<Caller>, Failure>> {
-        Box::pin(std::future::ready(Ok(None)))
-    }
-
     fn administrator_hash(&self, appliance: &Appliance) -> Option<Zeroizing<String>> {
         appliance.engine.secret_reveal(administrator(), "/passwordHash")
     }
 
     fn fork(&self, ground: Ground) -> Box<dyn Plan> {
         plan(ground, self.settings.clone())
-    }
-
-    fn how_to_log_in(&self) -> &'static str {
-        "HTTP Basic, with the administrator's name and password"
     }
 
     fn presentation(&self) -> Arc<dyn Presentation> {

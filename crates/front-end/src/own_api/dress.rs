@@ -85,13 +85,7 @@ fn headers(mut answer: Answer, failure: &Failure) -> Answer {
     if let Failure::CredentialsWrong | Failure::CredentialsMissing | Failure::Blocked(_) = failure {
         answer = answer.header_text(header::WWW_AUTHENTICATE, "Basic realm=\"Boxwood\"");
     }
-    if let Failure::Blocked(blocked) = failure {
-        answer = answer.header_text(header::RETRY_AFTER, &blocked.seconds_left.to_string());
-    }
-    if let Failure::Head(_) | Failure::Body(_) = failure {
-        answer = answer.header_text(header::CONNECTION, "close");
-    }
-    answer
+    answer.refusing(failure)
 }
 
 /// A failure as a problem, in an answer of its own or within one: paths as the tree has them in

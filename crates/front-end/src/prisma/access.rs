@@ -10,10 +10,10 @@ use subtle::ConstantTimeEq;
 use transaction_engine::Engine;
 use zeroize::Zeroizing;
 
+use super::Prisma;
 use super::refusal::Refusal;
 use super::route::service_accounts;
 use super::token::{self, Claims};
-use super::{Prisma, json};
 use crate::answer::Answer;
 use crate::appliance::Appliance;
 use crate::caller::Account;
@@ -161,7 +161,7 @@ pub(super) async fn issue(
         "scope": format!("tsg_id:{tenant} profile email"),
         "token_type": "Bearer",
     });
-    Ok(json(StatusCode::OK, document.to_string()))
+    Ok(Answer::json(StatusCode::OK, document.to_string()))
 }
 
 async fn proves(
@@ -184,7 +184,7 @@ async fn proves(
 // The form of RFC 6749. The status is the one that the service has today.
 fn refused(error: &str, description: &str) -> Answer {
     let document = json!({ "error": error, "error_description": description });
-    json(StatusCode::BAD_REQUEST, document.to_string())
+    Answer::json(StatusCode::BAD_REQUEST, document.to_string())
 }
 
 /// Who asks, as OpenID says it.
@@ -197,7 +197,7 @@ pub(super) fn user_info(actor: &Actor) -> Answer {
         "family_name": "",
         "email": if name.contains('@') { name.clone() } else { format!("{name}@localhost") },
     });
-    json(StatusCode::OK, document.to_string())
+    Answer::json(StatusCode::OK, document.to_string())
 }
 
 /// One violation as the failure of a body.

@@ -4,12 +4,13 @@
 //! in another way, which a setting asks for.
 
 use catalog::{Violation, rule};
-use hyper::{StatusCode, header};
+use hyper::StatusCode;
 use serde_json::{Value, json};
 use transaction_engine::Error as EngineError;
 use uuid::Uuid;
 
 use super::refusal::Refusal;
+use crate::answer::Answer;
 use crate::failure::Failure;
 use crate::methods::Methods;
 use crate::outcome::Dressed;
@@ -62,16 +63,12 @@ fn dressed(mut shown: Shown, failure: Option<&Failure>, flavour: Flavour) -> Dre
         "_errors": [{ "code": code, "message": message, "details": details }],
         "_request_id": name,
     });
-    let mut answer = super::json(status, document.to_string()).named(name);
-    if let Some(Failure::Head(_) | Failure::Body(_)) = failure {
-        // What follows on the connection cannot be distinguished from the rest of this request.
-        answer = answer.header_text(header::CONNECTION, "close");
+    let mut answer = Answer::json(status, document.to_string()).named(name);
+    if let Some(failure) = failure {
+        answer = answer.refusing(failure);
     }
     if status == StatusCode::METHOD_NOT_ALLOWED {
         answer = answer.allow(Methods::NONE);
-    }
-    if let Some(Failure::Blocked(blocked)) = failure {
-        answer = answer.header_text(header::RETRY_AFTER, &blocked.seconds_left.to_string());
     }
     Dressed { answer, kind, sentence: message }
 }

@@ -19,7 +19,7 @@ use super::container::Asked;
 use super::push::{self, Pushed, Scope};
 use super::refusal::Refusal;
 use super::versions::NewVersion;
-use super::{Prisma, container, json, route, times};
+use super::{Prisma, container, route, times};
 use crate::answer::Answer;
 use crate::appliance::Appliance;
 use crate::failure::Failure;
@@ -151,7 +151,7 @@ pub(super) async fn push(
         "job_id": number.to_string(),
         "message": format!("CommitAndPush job enqueued with jobid {number}"),
     });
-    Ok(json(StatusCode::CREATED, document.to_string()))
+    Ok(Answer::json(StatusCode::CREATED, document.to_string()))
 }
 
 fn enqueue(
@@ -295,7 +295,7 @@ pub(super) async fn one(
     let mut mine = all(&candidate.tree).filter(|job| job.body["tenant"] == actor.tenant);
     let job = mine.find(|job| job.number.to_string() == id).ok_or_else(route::missing)?;
     let first = first_active(&candidate.tree);
-    Ok(json(StatusCode::OK, json!({ "data": [shown(&job, first)] }).to_string()))
+    Ok(Answer::json(StatusCode::OK, json!({ "data": [shown(&job, first)] }).to_string()))
 }
 
 /// All jobs of a tenant, the newest first.
@@ -315,7 +315,7 @@ pub(super) async fn list(
     let data: Vec<Value> = page.map(|job| shown(job, first)).collect();
     let Asked { limit, offset, .. } = asked;
     let document = json!({ "data": data, "limit": limit, "offset": offset, "total": mine.len() });
-    Ok(json(StatusCode::OK, document.to_string()))
+    Ok(Answer::json(StatusCode::OK, document.to_string()))
 }
 
 // The job that is being done, or will be next.

@@ -27,7 +27,6 @@ use std::time::Duration;
 
 use catalog::Catalog;
 use config_tree::NodePath;
-use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, StatusCode, header};
 use serde_json::Value;
@@ -201,13 +200,6 @@ impl Dialect for Prisma {
     }
 }
 
-/// A JSON answer.
-fn json(status: StatusCode, body: String) -> Answer {
-    const JSON: HeaderValue = HeaderValue::from_static("application/json");
-    Answer::bytes(status, JSON, body)
-        .header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
-}
-
 impl Prisma {
     async fn handle(&self, appliance: &Appliance, request: &Request, body: RequestBody) -> Outcome {
         let route = Route::parse(request.head.uri.path());
@@ -230,7 +222,7 @@ impl Prisma {
             expect_method(route, &head.method)?;
             return match route {
                 Route::Token => access::issue(self, appliance, request, body).await,
-                _ => Ok(json(StatusCode::OK, self.keys.get().await?.key_set().to_string())),
+                _ => Ok(Answer::json(StatusCode::OK, self.keys.get().await?.key_set().to_string())),
             };
         }
         let actor = access::actor(self, appliance, &head.headers).await?;

@@ -12,7 +12,7 @@ use super::access::{Actor, invalid};
 use super::container::{self, Asked};
 use super::refusal::Refusal;
 use super::route::{Base, Resource, missing};
-use super::{CheckReferences, Prisma, json, secret_form};
+use super::{CheckReferences, Prisma, secret_form};
 use crate::answer::Answer;
 use crate::appliance::Appliance;
 use crate::failure::Failure;
@@ -78,7 +78,7 @@ pub(super) fn read(
     let found = find(&candidate.tree, resource, id, &actor.tenant);
     let (path, body) = found.ok_or_else(missing)?;
     let object = shown(prisma.candidate.catalog(), &path, body, base);
-    Ok(json(StatusCode::OK, object.to_string()))
+    Ok(Answer::json(StatusCode::OK, object.to_string()))
 }
 
 /// A page of objects, or the one of a name: those of a folder and those that it inherits.
@@ -102,7 +102,7 @@ pub(super) fn list(
             let found = named(tree, &collection, &chain, name);
             if base == Base::Current {
                 let object = found.map(show).ok_or_else(missing)?;
-                return Ok(json(StatusCode::OK, object.to_string()));
+                return Ok(Answer::json(StatusCode::OK, object.to_string()));
             }
             let page = found.into_iter().skip(asked.offset).take(asked.limit);
             (usize::from(found.is_some()), page.map(show).collect::<Vec<_>>())
@@ -119,7 +119,7 @@ pub(super) fn list(
     };
     let Asked { limit, offset, .. } = asked;
     let document = json!({ "data": data, "limit": limit, "offset": offset, "total": total });
-    Ok(json(StatusCode::OK, document.to_string()))
+    Ok(Answer::json(StatusCode::OK, document.to_string()))
 }
 
 // The one of a name in the nearest folder, by the index that keeps names unique.
@@ -171,7 +171,7 @@ pub(super) async fn create(
         finish(edit, path, checks, base)
     };
     let object = appliance.autocommit_on(&prisma.candidate, &actor.client, change).await?;
-    Ok(json(StatusCode::CREATED, object.to_string()))
+    Ok(Answer::json(StatusCode::CREATED, object.to_string()))
 }
 
 /// Replaces an object. It stays in its folder.
@@ -207,7 +207,7 @@ pub(super) async fn replace(
         finish(edit, path, checks, base)
     };
     let object = appliance.autocommit_on(&prisma.candidate, &actor.client, change).await?;
-    Ok(json(StatusCode::OK, object.to_string()))
+    Ok(Answer::json(StatusCode::OK, object.to_string()))
 }
 
 /// Deletes an object, and shows it for the last time.
@@ -230,7 +230,7 @@ pub(super) async fn delete(
         Ok::<_, Failure>(object)
     };
     let object = appliance.autocommit_on(&prisma.candidate, &actor.client, change).await?;
-    Ok(json(StatusCode::OK, object.to_string()))
+    Ok(Answer::json(StatusCode::OK, object.to_string()))
 }
 
 // What a change answers with, after the last rule.

@@ -14,7 +14,7 @@ use super::access::{Actor, invalid};
 use super::objects::{container_of, dangling};
 use super::refusal::Refusal;
 use super::versions::{self, NewVersion};
-use super::{CheckReferences, Prisma, container, json, route};
+use super::{CheckReferences, Prisma, container, route};
 use crate::answer::Answer;
 use crate::appliance::Appliance;
 use crate::authorship::written;
@@ -163,7 +163,7 @@ pub(super) async fn revert(
         true => "All changes of the candidate are reverted.",
         false => "There are no changes to revert.",
     };
-    Ok(json(StatusCode::OK, json!({ "success": true, "message": message }).to_string()))
+    Ok(Answer::json(StatusCode::OK, json!({ "success": true, "message": message }).to_string()))
 }
 
 /// Makes the candidate of a tenant what it was in a version.
@@ -192,5 +192,5 @@ pub(super) async fn load(
         "Config loaded from {number}. Review the candidate and push it to make it running."
     );
     let document = json!({ "success": true, "message": message, "version": number });
-    Ok(json(StatusCode::CREATED, document.to_string()))
+    Ok(Answer::json(StatusCode::CREATED, document.to_string()))
 }

@@ -9,7 +9,7 @@ use transaction_engine::{Edit, Engine, RevisionNumber, Timestamp};
 use super::access::Actor;
 use super::refusal::Refusal;
 use super::route::{self, Base};
-use super::{container, json, times};
+use super::{container, times};
 use crate::answer::Answer;
 use crate::failure::Failure;
 
@@ -135,7 +135,7 @@ pub(super) fn list(engine: &Engine, actor: &Actor, base: Base) -> Answer {
             "data": found, "offset": 0, "total": found.len(), "limit": found.len(),
         }),
     };
-    json(StatusCode::OK, document.to_string())
+    Answer::json(StatusCode::OK, document.to_string())
 }
 
 /// One version, in a list.
@@ -144,7 +144,7 @@ pub(super) fn one(engine: &Engine, actor: &Actor, number: &str) -> Result<Answer
     let number: Option<u64> = number.parse().ok();
     let found = versions.iter().find(|one| number.is_some() && one["version"].as_u64() == number);
     let found = found.ok_or_else(route::missing)?;
-    Ok(json(StatusCode::OK, json!([shown(found)]).to_string()))
+    Ok(Answer::json(StatusCode::OK, json!([shown(found)]).to_string()))
 }
 
 /// Which version each part of the network has.
@@ -165,5 +165,5 @@ pub(super) fn running(engine: &Engine, actor: &Actor) -> Answer {
         }))
     };
     let data: Vec<Value> = DEVICES.iter().filter_map(device).collect();
-    json(StatusCode::OK, json!({ "data": data }).to_string())
+    Answer::json(StatusCode::OK, json!({ "data": data }).to_string())
 }

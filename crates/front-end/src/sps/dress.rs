@@ -65,14 +65,7 @@ fn with_headers(mut answer: Answer, failure: &Failure) -> Answer {
     if let Failure::CredentialsMissing | Failure::CredentialsWrong | Failure::Blocked(_) = failure {
         answer = answer.header_text(header::WWW_AUTHENTICATE, "Basic realm=\"Boxwood\"");
     }
-    if let Failure::Blocked(blocked) = failure {
-        answer = answer.header_text(header::RETRY_AFTER, &blocked.seconds_left.to_string());
-    }
-    // What follows on the connection cannot be distinguished from the rest of this request.
-    if let Failure::Head(_) | Failure::Body(_) = failure {
-        answer = answer.header_text(header::CONNECTION, "close");
-    }
-    answer
+    answer.refusing(failure)
 }
 
 // The one table of statuses and types.

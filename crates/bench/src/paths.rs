@@ -20,7 +20,7 @@ use front_end::transport::{
 };
 use front_end::{
     Administrator, Appliance, DialectSettings, Ground, Member, Metrics, Process, ProcessOptions,
-    Router, Worlds, WorldsOptions, blueprint,
+    Router, Sending, Worlds, WorldsOptions, blueprint,
 };
 use http_body_util::BodyExt;
 use hyper::http::request::Parts;
@@ -87,7 +87,9 @@ impl InProcess {
         let blueprint = blueprint(ground, DialectSettings::default())?;
         let process = Arc::new(Process::new(options, administrator)?);
         let of_engine = Arc::clone(&engine);
-        let appliance = Appliance::new(blueprint, of_engine, certificate, Metrics::new(), process);
+        let (metrics, sending) = (Metrics::new(), Sending::default());
+        let appliance =
+            Appliance::new(blueprint, of_engine, certificate, metrics, process, sending);
         let members = vec![Member::new(Arc::new(appliance), &[])];
         let options = WorldsOptions {
             most: 100_000,

@@ -14,7 +14,7 @@ use catalog::Catalog;
 use front_end::throttle::ThrottleRules;
 use front_end::transport::{BindError, BoundListener, Limits, ListenUrl, Server, Site};
 use front_end::{
-    Administrator, Appliance, Member, Metrics, Process, ProcessOptions, Router, Worlds,
+    Administrator, Appliance, Member, Metrics, Process, ProcessOptions, Router, Sending, Worlds,
     WorldsOptions,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -200,8 +200,9 @@ fn start(
             1 => Metrics::new(),
             _ => Metrics::of_appliance(name),
         };
-        let appliance = Appliance::new(blueprint, engine, certificate, metrics, process);
-        let appliance = Arc::new(sending(settings, appliance, folder));
+        let sending = sending(settings, folder);
+        let appliance = Appliance::new(blueprint, engine, certificate, metrics, process, sending);
+        let appliance = Arc::new(appliance);
         lines.extend(bound.iter().map(|listener| match names.len() {
             1 => listener.to_string(),
             _ => format!("{listener} {name}"),
@@ -328,12 +329,12 @@ impl Running {
     }
 }
 
-/// The appliance with what it sends, and where that waits. Where nothing is sent, nothing waits.
-fn sending(settings: &Settings, appliance: Appliance, folder: Option<PathBuf>) -> Appliance {
+/// What an appliance sends, and where that waits. Where nothing is sent, nothing waits.
+fn sending(settings: &Settings, folder: Option<PathBuf>) -> Sending {
     let disk = folder.clone().unwrap_or_else(|| PathBuf::from("/"));
     let is_sent = settings.delivery.mode != delivery::Mode::Record;
     let place = folder.filter(|_| is_sent).map(|folder| folder.join("delivery"));
-    appliance.sending(settings.delivery.clone(), place, disk)
+    Sending { settings: settings.delivery.clone(), place, disk }
 }
 
 fn sites_of(bound: Vec<BoundListener>, appliance: &Appliance, router: Router) -> Vec<Site<Router>> {

@@ -50,6 +50,22 @@ pub struct Acting {
     expiring: Mutex<BTreeSet<String>>,
 }
 
+/// How an appliance sends what it has to send. By default it is written down and goes nowhere.
+pub struct Sending {
+    /// What the daemon's settings say.
+    pub settings: Settings,
+    /// Where messages wait; `None`: in memory.
+    pub place: Option<PathBuf>,
+    /// A path on the disk whose health is measured.
+    pub disk: PathBuf,
+}
+
+impl Default for Sending {
+    fn default() -> Self {
+        Self { settings: Settings::default(), place: None, disk: PathBuf::from("/") }
+    }
+}
+
 struct Committed {
     engine: Arc<Engine>,
     acts: Option<Arc<dyn Acts>>,
@@ -63,15 +79,9 @@ impl Source for Committed {
 }
 
 impl Acting {
-    /// Of an appliance by its engine and its dialect. `place` is where the queue is kept, `disk` a
-    /// path on the disk whose health is measured.
-    pub(crate) fn new(
-        engine: &Arc<Engine>,
-        acts: Option<Arc<dyn Acts>>,
-        settings: Settings,
-        place: Option<PathBuf>,
-        disk: PathBuf,
-    ) -> Self {
+    /// Of an appliance by its engine and its dialect.
+    pub(crate) fn new(engine: &Arc<Engine>, acts: Option<Arc<dyn Acts>>, sending: Sending) -> Self {
+        let Sending { settings, place, disk } = sending;
         let engine = Arc::clone(engine);
         let clock = Arc::clone(engine.clock());
         let delivery = Arc::new(Delivery::new(Parts {

@@ -4,7 +4,6 @@
 //! than that, is in [`Process`].
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,7 +11,7 @@ use std::time::Duration;
 use transaction_engine::clock::Clock;
 use transaction_engine::{Begin, Engine, Error as EngineError, Fork, Timestamp, chain};
 
-use crate::acting::Acting;
+use crate::acting::{Acting, Sending};
 use crate::caller::Account;
 use crate::client_address::Proxies;
 use crate::credentials::Credentials;
@@ -103,6 +102,7 @@ impl Appliance {
         certificate: Arc<CertificateSlot>,
         metrics: Metrics,
         process: Arc<Process>,
+        sending: Sending,
     ) -> Self {
         let ProcessOptions { sessions, session_lifetime, throttle, .. } = process.options.clone();
         let limits = LoginLimits { count: sessions, lifetime: session_lifetime };
@@ -112,9 +112,7 @@ impl Appliance {
         let _ = idle.compare_exchange(0, OWN_IDLE_MICROS, Ordering::Relaxed, Ordering::Relaxed);
         let logins = Arc::new(Logins::new(Arc::clone(&engine), limits, idle));
         let dialect = plan.build(&engine, &logins);
-        // What it sends is written down and goes nowhere, until settings say otherwise.
-        let (settings, root) = (delivery::Settings::default(), PathBuf::from("/"));
-        let acting = Arc::new(Acting::new(&engine, dialect.acts(), settings, None, root));
+        let acting = Arc::new(Acting::new(&engine, dialect.acts(), sending));
         Self {
             name: engine.catalog().name().into(),
             gate: LoginGate::new(throttle),
@@ -128,20 +126,6 @@ impl Appliance {
             certificate,
             remembered: Remembered::default(),
         }
-    }
-
-    /// Sends what it has to send as these settings say. `place` is where messages wait, and `None`
-    /// is memory; the disk of `disk` is that whose health is measured.
-    #[must_use]
-    pub fn sending(
-        mut self,
-        settings: delivery::Settings,
-        place: Option<PathBuf>,
-        disk: PathBuf,
-    ) -> Self {
-        let acts = self.dialect.acts();
-        self.acting = Arc::new(Acting::new(&self.engine, acts, settings, place, disk));
-        self
     }
 
     /// What it does by itself.
@@ -235,7 +219,8 @@ impl Appliance {
         plan.take_heads(heads);
         let (metrics, process) = (self.metrics.clone(), Arc::clone(&self.process));
         let blueprint = Blueprint { plan, fixed: self.fixed };
-        Ok(Self::new(blueprint, engine, certificate, metrics, process))
+        let sending = Sending::default();
+        Ok(Self::new(blueprint, engine, certificate, metrics, process, sending))
     }
 
     /// Its engines as they are now, for others to begin there.

@@ -53,7 +53,7 @@ pub mod transfer;
 pub mod transport;
 mod world;
 
-pub use acting::Acting;
+pub use acting::{Acting, Sending};
 pub use advalidation::AdvalidationSettings;
 pub use appliance::{Administrator, Appliance, Process, ProcessOptions};
 pub use client_address::{Proxies, ProxyHeader};

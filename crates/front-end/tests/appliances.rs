@@ -16,7 +16,7 @@ use front_end::transport::{
 };
 use front_end::{
     Administrator, Appliance, DialectSettings, Ground, Member, Metrics, Process, ProcessOptions,
-    Router, Worlds, WorldsOptions, blueprint,
+    Router, Sending, Worlds, WorldsOptions, blueprint,
 };
 use http_body_util::BodyExt;
 use hyper::header;
@@ -107,7 +107,8 @@ async fn two(one_engine: bool) -> [One; 2] {
     for ((blueprint, certificate), engine) in blueprints.into_iter().zip(certificates).zip(engines)
     {
         let process = Arc::clone(&process);
-        let appliance = Appliance::new(blueprint, engine, certificate, Metrics::new(), process);
+        let (metrics, sending) = (Metrics::new(), Sending::default());
+        let appliance = Appliance::new(blueprint, engine, certificate, metrics, process, sending);
         let appliance = Arc::new(appliance);
         let members = vec![Member::new(Arc::clone(&appliance), &[])];
         let options =

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustls::crypto::ring;
 use ureq::Agent;
-use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
 /// How long a daemon may take to be found, and to say whether it wants a body.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -51,14 +51,8 @@ pub fn agent(url: &str, ca: Option<&Path>, insecure: bool) -> Result<Agent, Agen
         None if secure && !insecure => return Err(AgentError::Trust(url.to_owned())),
         None => Vec::new(),
     };
-    let tls = TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-        .root_certs(RootCerts::new_with_certs(&roots))
-        .disable_verification(insecure)
-        .build();
     let config = Agent::config_builder()
-        .tls_config(tls)
+        .tls_config(tls(&roots, insecure))
         .http_status_as_error(false)
         // Credentials go where the user said, by the way the user said.
         .max_redirects(0)
@@ -70,7 +64,18 @@ pub fn agent(url: &str, ca: Option<&Path>, insecure: bool) -> Result<Agent, Agen
     Ok(config.new_agent())
 }
 
-fn authorities(file: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, AgentError> {
+/// TLS that trusts these certificates, or any when `insecure`.
+#[must_use]
+pub fn tls(roots: &[Certificate<'static>], insecure: bool) -> TlsConfig {
+    TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
+        .root_certs(RootCerts::new_with_certs(roots))
+        .disable_verification(insecure)
+        .build()
+}
+
+fn authorities(file: &Path) -> Result<Vec<Certificate<'static>>, AgentError> {
     let wrong = |why: String| AgentError::Authority { file: file.to_owned(), why };
     let text = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
     let mut found = Vec::new();

@@ -19,6 +19,7 @@ mod value;
 pub use command::run;
 pub use error::{AskError, ExitStatus};
 pub use options::{Ask, Connect};
+pub use place::encoded;
 
 use std::ffi::OsString;
 

@@ -1,22 +1,18 @@
 //! Paths of nodes: as a URL has them, and the nearest one when a path is nearly right.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::connection::Connection;
 use crate::error::AskError;
 
 /// A text as a step of a URL or a value of its query.
-pub(crate) fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
+#[must_use]
+pub fn encoded(text: &str) -> String {
+    // Those that RFC 3986 calls unreserved stand for themselves.
+    const ENCODED: &AsciiSet =
+        &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(text, ENCODED).to_string()
 }
 
 /// What stands below a resource of the API for the node at a path: `nodes/a/b`.

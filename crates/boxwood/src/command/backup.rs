@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use catalog::Catalog;
 use transaction_engine::store::{CheckpointDir, RevisionLog, SledStore};
 
+use super::state::settings_of;
 use super::state::{data_error, store_error};
-use super::verify::{catalogs, homes, resolve};
+use super::verify::{catalogs, homes};
 use super::{CommandError, Environment, say};
 use crate::backup::BackupError;
 use crate::backup::control;
@@ -25,7 +26,7 @@ use crate::settings::Settings;
 /// # Errors
 /// There is no data directory, or it cannot be read, or the file cannot be written.
 pub fn run(flags: &BackupFlags, environment: Environment) -> Result<(), CommandError> {
-    let settings = resolve(&flags.state, environment)?;
+    let settings = settings_of(&flags.state, environment)?;
     let data = DataDir::of(&settings).map_err(data_error)?;
     let unfinished = unfinished(&flags.output);
     let failed = |path: &Path| {

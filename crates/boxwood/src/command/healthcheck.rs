@@ -4,13 +4,11 @@
 //! secret is sent or received, so any certificate is accepted: the daemon's own is usually signed
 //! by no authority.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use client::http::tls;
 use front_end::transport::ListenUrl;
-use rustls::crypto::ring;
 use ureq::Agent;
-use ureq::tls::{TlsConfig, TlsProvider};
 
 use super::{CommandError, Environment, say};
 use crate::cli::HealthFlags;
@@ -88,13 +86,8 @@ fn origin_of(listener: &ListenUrl) -> Result<String, Unhealthy> {
 }
 
 fn ask(url: &str) -> Result<String, Unhealthy> {
-    let tls = TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-        .disable_verification(true)
-        .build();
     let config = Agent::config_builder()
-        .tls_config(tls)
+        .tls_config(tls(&[], true))
         .http_status_as_error(false)
         .max_redirects(0)
         .proxy(None)

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
+use client::encoded;
 use front_end::transfer::{self, Document, Kind, Outcome, Refusal};
 use zeroize::Zeroizing;
 
@@ -88,7 +89,7 @@ fn send(
     let mut path = format!("/boxwood/v1/import?dry_run={}", flags.dry_run);
     if let Some(message) = &flags.message {
         path.push_str("&message=");
-        encode(message, &mut path);
+        path.push_str(&encoded(message));
     }
     let length = count(text.len());
     let progress = Progress::begin(length, |done, total| match done {
@@ -119,18 +120,6 @@ impl Read for Upload<'_> {
 
 fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-// For a query: letters, digits and little else stand for themselves.
-fn encode(text: &str, into: &mut String) {
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                into.push(char::from(byte));
-            }
-            _ => into.push_str(&format!("%{byte:02X}")),
-        }
-    }
 }
 
 fn report(outcome: &Outcome, dry_run: bool) -> String {
@@ -202,8 +191,6 @@ mod tests {
 
     #[test]
     fn a_message_survives_a_query() {
-        let mut text = String::new();
-        encode("a b&c=ü", &mut text);
-        assert_eq!(text, "a%20b%26c%3D%C3%BC");
+        assert_eq!(encoded("a b&c=ü"), "a%20b%26c%3D%C3%BC");
     }
 }

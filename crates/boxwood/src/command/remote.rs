@@ -5,16 +5,13 @@
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, IsTerminal, Read};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rustls::crypto::ring;
+use client::http::{AgentError, agent};
 use serde_json::Value;
 use ureq::http::Response;
-use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 use ureq::{Agent, Body, SendBody};
 use zeroize::Zeroizing;
 
@@ -22,9 +19,6 @@ use crate::cli::RemoteFlags;
 use crate::settings::variables::PASSWORD;
 
 const SESSION: &str = "session_id";
-
-/// How long a daemon may take to be found, and to say whether it wants a body.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a running daemon did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +65,16 @@ pub enum RemoteError {
     },
 }
 
+impl From<AgentError> for RemoteError {
+    fn from(error: AgentError) -> Self {
+        match error {
+            AgentError::Url(url) => Self::Url(url),
+            AgentError::Trust(url) => Self::Trust(url),
+            AgentError::Authority { file, why } => Self::Authority { file, why },
+        }
+    }
+}
+
 fn listed(faults: &[String]) -> String {
     faults.iter().map(|fault| format!("\n  {fault}")).collect()
 }
@@ -89,11 +93,7 @@ impl Remote {
     /// See [`RemoteError`].
     pub fn login(url: &str, flags: &RemoteFlags, password: &str) -> Result<Self, RemoteError> {
         let url = url.trim_end_matches('/').to_owned();
-        let place = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-        if place.is_none_or(|place| place.is_empty() || place.contains(['/', '?', '#', '@'])) {
-            return Err(RemoteError::Url(url));
-        }
-        let agent = agent(&url, flags)?;
+        let agent = agent(&url, flags.ca.as_deref(), flags.insecure)?;
         let pair = Zeroizing::new(format!("{}:{password}", flags.user));
         let basic = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
         let answer = agent
@@ -155,49 +155,6 @@ impl Drop for Remote {
         let request = self.agent.delete(format!("{}/api/authentication", self.url));
         // A session that stays ends by itself when it has been idle for long enough.
         let _ = request.header("Cookie", self.cookie.as_str()).call();
-    }
-}
-
-fn agent(url: &str, flags: &RemoteFlags) -> Result<Agent, RemoteError> {
-    let secure = url.starts_with("https://");
-    let roots = match &flags.ca {
-        Some(file) => authorities(file)?,
-        None if secure && !flags.insecure => return Err(RemoteError::Trust(url.to_owned())),
-        None => Vec::new(),
-    };
-    let tls = TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-        .root_certs(RootCerts::new_with_certs(&roots))
-        .disable_verification(flags.insecure)
-        .build();
-    let config = Agent::config_builder()
-        .tls_config(tls)
-        .http_status_as_error(false)
-        // Credentials go where the user said, by the way the user said.
-        .max_redirects(0)
-        .proxy(None)
-        .timeout_connect(Some(PATIENCE))
-        .timeout_await_100(Some(PATIENCE))
-        .build();
-    Ok(config.new_agent())
-}
-
-fn authorities(file: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, RemoteError> {
-    let wrong = |why: String| RemoteError::Authority { file: file.to_owned(), why };
-    let text = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
-    let mut found = Vec::new();
-    for item in parse_pem(&text) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) => found.push(certificate),
-            Ok(_) => {}
-            Err(error) => return Err(wrong(error.to_string())),
-        }
-    }
-    if found.is_empty() {
-        Err(wrong("there is no certificate in it".to_owned()))
-    } else {
-        Ok(found)
     }
 }
 

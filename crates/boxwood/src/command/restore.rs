@@ -5,7 +5,8 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use super::state::data_error;
-use super::verify::{resolve, verify_all};
+use super::state::settings_of;
+use super::verify::verify_all;
 use super::{CommandError, Environment, say};
 use crate::backup::{BackupError, restore};
 use crate::cli::RestoreFlags;
@@ -18,7 +19,7 @@ use crate::settings::Settings;
 /// # Errors
 /// The backup is damaged, or there is something in the directory already.
 pub fn run(flags: &RestoreFlags, environment: Environment) -> Result<(), CommandError> {
-    let settings = resolve(&flags.state, environment)?;
+    let settings = settings_of(&flags.state, environment)?;
     let data = DataDir::of(&settings).map_err(data_error)?;
     let target = data.path().to_owned();
     let is_free = fs::read_dir(&target).map_or(true, |mut entries| entries.next().is_none());

@@ -39,14 +39,7 @@ impl State {
     /// # Errors
     /// Bad settings, several appliances, or a catalog with faults.
     pub fn find(flags: &StateFlags, environment: Environment) -> Result<Self, CommandError> {
-        let settings = Settings::resolve(Sources {
-            mode: Mode::Serve,
-            config_file: flags.config.clone(),
-            environment,
-            flags: flags.given(),
-        })?;
-        // Twice in a process is once too many, and no reason to do nothing.
-        let _ = telemetry::install("warn", settings.log.format, None);
+        let settings = settings_of(flags, environment)?;
         let [own] = settings.appliances.as_slice() else {
             let names = settings.appliances.iter().filter_map(|own| own.name.clone());
             return Err(CommandError::Several(names.collect::<Vec<_>>().join(", ")));
@@ -133,6 +126,25 @@ impl State {
 
 pub(super) fn store_error(error: StoreError) -> CommandError {
     data_error(DataDirError::Store(error))
+}
+
+/// The settings of the daemon whose data directory it is.
+///
+/// # Errors
+/// Bad settings.
+pub(super) fn settings_of(
+    flags: &StateFlags,
+    environment: Environment,
+) -> Result<Settings, CommandError> {
+    let settings = Settings::resolve(Sources {
+        mode: Mode::Serve,
+        config_file: flags.config.clone(),
+        environment,
+        flags: flags.given(),
+    })?;
+    // Twice in a process is once too many, and no reason to do nothing.
+    let _ = telemetry::install("warn", settings.log.format, None);
+    Ok(settings)
 }
 
 pub(super) fn data_error(error: DataDirError) -> CommandError {

@@ -8,37 +8,21 @@ use std::fmt::Write as _;
 use catalog::Catalog;
 use transaction_engine::store::{CheckpointDir, RevisionLog, SledStore, Verified};
 
-use super::state::{data_error, store_error};
+use super::state::{data_error, settings_of, store_error};
 use super::{CommandError, Environment, say};
 use crate::appliance::{self, ApplianceError};
 use crate::cli::StateFlags;
 use crate::data_dir::{DataDir, Home};
-use crate::settings::{ApplianceSettings, Mode, Settings, Sources};
-use crate::telemetry;
+use crate::settings::{ApplianceSettings, Settings};
 
 /// Verifies every appliance in the directory, and every head of each.
 ///
 /// # Errors
 /// Bad settings, a directory in use or never used, or the first damage that is found.
 pub fn run(flags: &StateFlags, environment: Environment) -> Result<(), CommandError> {
-    let settings = resolve(flags, environment)?;
+    let settings = settings_of(flags, environment)?;
     let data = DataDir::of(&settings).map_err(data_error)?;
     verify_all(&settings, &data)
-}
-
-/// The settings of the daemon whose data directory it is.
-///
-/// # Errors
-/// Bad settings.
-pub fn resolve(flags: &StateFlags, environment: Environment) -> Result<Settings, CommandError> {
-    let settings = Settings::resolve(Sources {
-        mode: Mode::Serve,
-        config_file: flags.config.clone(),
-        environment,
-        flags: flags.given(),
-    })?;
-    let _ = telemetry::install("warn", settings.log.format, None);
-    Ok(settings)
 }
 
 /// Verifies a data directory.

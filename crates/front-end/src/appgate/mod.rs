@@ -266,13 +266,12 @@ impl Call<'_> {
 
     async fn object(&self, body: RequestBody) -> Result<Map<String, Value>, Failure> {
         let limits = &self.appliance.process.options.limits;
-        match request::json(limits, &self.request.head.headers, body).await? {
-            Some(Value::Object(members)) => Ok(members),
-            Some(mut other) => {
+        match request::needed(request::json(limits, &self.request.head.headers, body).await?)? {
+            Value::Object(members) => Ok(members),
+            mut other => {
                 crate::json::wipe(&mut other);
                 Err(Failure::BodyInvalid("The body must be a JSON object".to_owned()))
             }
-            None => Err(Failure::BodyMissing("The request needs a JSON body".to_owned())),
         }
     }
 }

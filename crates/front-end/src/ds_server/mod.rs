@@ -299,8 +299,7 @@ impl Call<'_> {
 
     async fn json(&self, body: RequestBody) -> Result<Value, Failure> {
         let limits = &self.appliance.process.options.limits;
-        let value = request::json(limits, &self.request.head.headers, body).await?;
-        value.ok_or_else(|| Failure::BodyMissing("The request needs a JSON body".to_owned()))
+        request::needed(request::json(limits, &self.request.head.headers, body).await?)
     }
 }
 

@@ -323,8 +323,7 @@ impl Prisma {
     ) -> Result<Value, Refusal> {
         let limits = &appliance.process.options.limits;
         let read = request::json(limits, &head.headers, body).await?;
-        let missing = || Failure::BodyMissing("The request needs a JSON body".to_owned());
-        Ok(read.ok_or_else(missing)?)
+        Ok(request::needed(read)?)
     }
 
     /// Who asks Boxwood's own API: by a token of this one, with the client's rights.

@@ -12,6 +12,7 @@ use super::{HREF, Problem};
 use crate::answer::Answer;
 use crate::failure::Failure;
 use crate::own_api::blocking;
+use crate::request;
 use crate::world::{TimeChange, World, Worlds};
 
 /// The most seconds that a clock is moved by at once: ten thousand years, for which no clock has
@@ -29,7 +30,7 @@ pub(super) async fn change(
     name: &str,
     body: Option<Value>,
 ) -> Result<Answer, Problem> {
-    let change = read(super::needed(body)?)?;
+    let change = read(request::needed(body)?)?;
     let world = worlds.find(name)?;
     let of_it = Arc::clone(&world);
     // What becomes due may wait for a store.

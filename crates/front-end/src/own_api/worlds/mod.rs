@@ -114,11 +114,6 @@ async fn stations(
     Ok(answer.allow(allow))
 }
 
-/// The body of a request that needs one.
-fn needed(body: Option<Value>) -> Result<Value, Failure> {
-    body.ok_or_else(|| Failure::BodyMissing("The request needs a JSON body".to_owned()))
-}
-
 fn all(worlds: &Worlds) -> Answer {
     let items: Vec<_> = worlds.all().iter().map(|world| shown(worlds, world)).collect();
     let meta = json!({ "href": HREF, "parent": "/boxwood/v1" });

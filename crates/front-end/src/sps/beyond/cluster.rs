@@ -128,7 +128,7 @@ impl Call<'_> {
         if self.head.method == hyper::Method::POST {
             let body = self.json_needed(body).await?;
             expect_known(&body, &KNOWN)?;
-            let spp = text(&body, "spp")?.into_owned();
+            let spp = text(&body, "spp")?.to_owned();
             text(&body, "spp_api_token")?;
             let joined = self.sps.machine.change(move |state| {
                 if state.nodes.is_empty() {

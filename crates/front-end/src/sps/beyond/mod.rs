@@ -8,8 +8,6 @@ mod health;
 mod starling;
 mod user;
 
-use std::borrow::Cow;
-
 use hyper::Method;
 use serde_json::{Value, json};
 use transaction_engine::{Error as EngineError, Mode, Session};
@@ -320,14 +318,12 @@ pub(super) fn expect_known(body: &Value, known: &[&str]) -> Result<(), Failure> 
 }
 
 /// A member that has to be a text with something in it.
-pub(super) fn text<'v>(body: &'v Value, name: &str) -> Result<Cow<'v, str>, Failure> {
-    match body.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty()) {
-        Some(text) => Ok(Cow::Borrowed(text)),
-        None => Err(Failure::malformed(
-            format!("{name} must be a text that is not empty"),
-            format!("/{name}"),
-        )),
-    }
+pub(super) fn text<'v>(body: &'v Value, name: &str) -> Result<&'v str, Failure> {
+    let text = body.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+    text.ok_or_else(|| {
+        let message = format!("{name} must be a text that is not empty");
+        Failure::malformed(message, format!("/{name}"))
+    })
 }
 
 #[cfg(test)]
